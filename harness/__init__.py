@@ -1,0 +1,1 @@
+"""The hall: the command line, the promotion loop, gates, the run store, registry and ledger."""

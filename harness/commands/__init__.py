@@ -1,0 +1,1 @@
+"""One module per command. A module's heavy imports stand inside its functions."""
