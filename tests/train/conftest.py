@@ -1,0 +1,59 @@
+"""Small data for the training tests: sums, pairs and prompts that a tiny model can be fed."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+
+
+class Mark(NamedTuple):
+    score: float
+
+
+def starts_low(instance: Mapping[str, Any], response: str) -> Mark:
+    """Pass an answer whose first character's code is even: about half of random text."""
+    return Mark(float(bool(response) and ord(response[0]) % 2 == 0))
+
+
+@pytest.fixture(scope="session")
+def scorers() -> dict[str, Callable[[Mapping[str, Any], str], Mark]]:
+    return {"starts_low": starts_low}
+
+
+@pytest.fixture
+def write_rows(tmp_path: Path) -> Callable[[str, Iterable[Mapping[str, Any]]], Path]:
+    def write(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
+        path = tmp_path / name
+        path.write_text("".join(json.dumps(row) + "\n" for row in rows))
+        return path
+
+    return write
+
+
+def sums(count: int) -> list[dict[str, Any]]:
+    return [
+        {"prompt": f"What is {i} plus {i % 7}?", "completion": f"The answer is {i + i % 7}."}
+        for i in range(count)
+    ]
+
+
+def preferences(count: int) -> list[dict[str, Any]]:
+    return [
+        {
+            "prompt": f"What is {i} plus {i % 7}?",
+            "chosen": f"The answer is {i + i % 7}.",
+            "rejected": f"It is {i}." if i % 3 else "I think that the answer may be 7.",
+        }
+        for i in range(count)
+    ]
+
+
+def rewarded(count: int) -> list[dict[str, Any]]:
+    return [
+        {"prompt": f"What is {i} plus {i % 7}?", "scorer": "starts_low", "instance": {"n": i}}
+        for i in range(count)
+    ]

@@ -1,0 +1,159 @@
+"""Training rows: one shape per kind of data, checked where they enter.
+
+Every row becomes a conversation. Plain `prompt`, `completion`, `chosen` and `rejected` strings
+become user and assistant turns, because a checkpoint is examined through its chat template and
+so has to be trained through it. Nothing here samples, tokenises or knows a tokenizer.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, Literal, TypedDict
+
+from proctor.errors import ProctorError
+from proctor.files import read_jsonl
+
+Kind = Literal["demonstration", "preference", "reward"]
+KINDS: tuple[Kind, ...] = ("demonstration", "preference", "reward")
+ROLES = ("system", "user", "assistant", "tool")
+
+
+class Message(TypedDict):
+    """One turn of a conversation."""
+
+    role: str
+    content: str
+
+
+def read_rows(
+    path: Path, kind: Kind | None = None, columns: Mapping[str, str] | None = None
+) -> Iterator[tuple[int, Kind, dict[str, Any]]]:
+    """Yield (line number from 1, kind, row) for a JSONL file of training data, checked.
+
+    A demonstration is `{"messages"}`; a preference `{"prompt", "chosen", "rejected"}`, with the
+    optional numbers `margin`, `chosen_score` and `rejected_score`; a reward row `{"prompt",
+    "scorer", "instance"}`. All of `prompt`, `chosen` and `rejected` come out as lists of
+    messages.
+
+    Args:
+        path: the file.
+        kind: what the rows must be; None takes the kind of each row from its fields.
+        columns: the file's own column names to ours, e.g. `{"question": "prompt"}`.
+
+    Raises:
+        ProctorError: a bad line, a missing field or a field of the wrong type; the message
+            names the file and the line.
+    """
+    for number, raw in read_jsonl(path):
+        renamed = {(columns or {}).get(name, name): value for name, value in raw.items()}
+        try:
+            found = kind or kind_of(renamed)
+            row = _NORMALISE[found](renamed)
+        except ValueError as error:
+            raise ProctorError(f"{path}, line {number}: {error}") from None
+        yield number, found, row
+
+
+def kind_of(row: Mapping[str, Any]) -> Kind:
+    """Tell a row's kind by its fields.
+
+    Raises:
+        ValueError: the fields fit no kind; the message lists what was expected.
+    """
+    if "scorer" in row:
+        return "reward"
+    if "chosen" in row or "rejected" in row:
+        return "preference"
+    if "messages" in row or "completion" in row:
+        return "demonstration"
+    raise ValueError(
+        f"has the fields {sorted(row)}, but a row needs 'messages', or 'prompt' and 'completion', "
+        "or 'prompt', 'chosen' and 'rejected', or 'prompt', 'scorer' and 'instance'"
+    )
+
+
+def _demonstration(row: Mapping[str, Any]) -> dict[str, Any]:
+    if "messages" in row:
+        messages = _messages(row, "messages")
+    else:
+        messages = _turns(row, "prompt", "user") + _turns(row, "completion", "assistant")
+    if not any(turn["role"] == "assistant" and turn["content"].strip() for turn in messages):
+        raise ValueError("holds no assistant turn with text, so there is nothing to learn from it")
+    return {"messages": messages}
+
+
+def _preference(row: Mapping[str, Any]) -> dict[str, Any]:
+    chosen, rejected = _turns(row, "chosen", "assistant"), _turns(row, "rejected", "assistant")
+    if "prompt" in row:
+        prompt = _turns(row, "prompt", "user")
+    else:
+        prompt, chosen, rejected = _split_common(chosen, rejected)
+    if not prompt or not chosen or not rejected:
+        raise ValueError("'chosen' and 'rejected' must each add a turn to the same prompt")
+    scores = {name: _number(row, name) for name in _SCORES if row.get(name) is not None}
+    return {"prompt": prompt, "chosen": chosen, "rejected": rejected, **scores}
+
+
+_SCORES = ("margin", "chosen_score", "rejected_score")
+
+
+def _split_common(
+    chosen: list[Message], rejected: list[Message]
+) -> tuple[list[Message], list[Message], list[Message]]:
+    same = 0
+    for ours, theirs in zip(chosen, rejected, strict=False):
+        if ours != theirs:
+            break
+        same += 1
+    return chosen[:same], chosen[same:], rejected[same:]
+
+
+def _reward(row: Mapping[str, Any]) -> dict[str, Any]:
+    prompt = _messages(row, "messages") if "messages" in row else _turns(row, "prompt", "user")
+    if prompt[-1]["role"] == "assistant":
+        raise ValueError("the prompt ends with an assistant turn; leave the answer to the model")
+    if not isinstance(row.get("scorer"), str):
+        raise ValueError("the field 'scorer' must be the name of a scorer")
+    if not isinstance(row.get("instance"), dict):
+        raise ValueError("the field 'instance' must be an object for the scorer to read")
+    return {"prompt": prompt, "scorer": row["scorer"], "instance": row["instance"]}
+
+
+def _turns(row: Mapping[str, Any], field: str, role: str) -> list[Message]:
+    value = row.get(field)
+    if isinstance(value, str):
+        if not value.strip():
+            raise ValueError(f"the field {field!r} is empty")
+        return [{"role": role, "content": value}]
+    return _messages(row, field)
+
+
+def _messages(row: Mapping[str, Any], field: str) -> list[Message]:
+    if field not in row:
+        raise ValueError(f"the field {field!r} is missing (found {sorted(row)})")
+    value = row[field]
+    if not isinstance(value, list) or not value:
+        raise ValueError(f"the field {field!r} must be a text or a list of messages")
+    for turn in value:
+        if not (
+            isinstance(turn, dict)
+            and turn.get("role") in ROLES
+            and isinstance(turn.get("content"), str)
+        ):
+            raise ValueError(
+                f"every message of {field!r} needs a 'role' out of {', '.join(ROLES)} and a "
+                "'content' that is a text"
+            )
+    return [{"role": turn["role"], "content": turn["content"]} for turn in value]
+
+
+def _number(row: Mapping[str, Any], field: str) -> float:
+    value = row[field]
+    if isinstance(value, bool) or not isinstance(value, int | float) or math.isnan(value):
+        raise ValueError(f"the field {field!r} must be a number, not {value!r}")
+    return float(value)
+
+
+_NORMALISE = {"demonstration": _demonstration, "preference": _preference, "reward": _reward}

@@ -1,0 +1,152 @@
+"""Direct preference optimisation on pairs, with TRL's DPOTrainer.
+
+Defaults are Tülu 3's for 8B (open-instruct docs/tulu3.md, dpo_norm): the log-ratio per token,
+beta 5, learning rate 5e-7, linear, warm-up 0.1, one epoch, batch 128, 2,048 tokens. `loss_type`
+is TRL's, one or several with `loss_weights`. The reference policy is the folder `base`, which
+is why every candidate has to be saved before it is trained on.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from pydantic import Field
+
+from proctor.errors import ProctorError
+from train.checkpoint import context_length, load
+from train.course import (
+    StageResult,
+    finished,
+    plan,
+    quiet_machine,
+    run_trainer,
+    trainer_config,
+)
+from train.options import BatchSettings
+from train.rows import read_rows
+
+if TYPE_CHECKING:
+    from train.guard import Progress
+
+# A pair's loss starts at ln 2; one this high has turned the preference round beyond recovery.
+_CEILING = 100.0
+
+
+class Settings(BatchSettings):
+    """Tülu 3's DPO settings; every other option of TRL's DPOConfig is passed through."""
+
+    trl_config: ClassVar[str] = "trl:DPOConfig"
+
+    learning_rate: float = Field(default=5e-7, gt=0)
+    warmup: float = Field(default=0.1, ge=0, le=1)
+    epochs: float = Field(default=1.0, gt=0)
+    batch_size: int = Field(default=128, ge=1)
+    max_length: int = Field(default=2048, ge=2)
+    loss_type: str | list[str] = "sigmoid_norm"
+    loss_weights: list[float] | None = None
+    beta: float = Field(default=5.0, ge=0)
+
+
+def run(
+    base: Path,
+    data: Path,
+    settings: Settings,
+    out: Path,
+    *,
+    seed: int,
+    base_digest: str | None = None,
+    progress: Progress | None = None,
+) -> StageResult:
+    """Train `base` on the preference pairs in `data` and save the result to `out`.
+
+    Args:
+        base: a checkpoint folder; also the reference policy.
+        data: JSONL rows with `prompt`, `chosen` and `rejected`.
+        settings: see `Settings`.
+        out: the folder of the new checkpoint; a run that was cut off is continued.
+        seed: of the data order.
+        base_digest: the checkpoint's digest if it is known.
+        progress: told the step, the steps and the metrics after every step.
+
+    Raises:
+        ProctorError: no usable pair, an unusable checkpoint, a loss that is not finite or that
+            exploded.
+        UsageError: `out` holds another stage, or options do not fit together.
+    """
+    course = plan("dpo", base, data, settings, out, seed=seed, base_digest=base_digest)
+    done = finished(course)
+    if done is not None:
+        return done
+    with quiet_machine(settings.threads):
+        from datasets import Dataset
+        from trl.trainer.dpo_trainer import DPOTrainer
+
+        loaded = load(base, chat_template=settings.chat_template)
+        choices = list(loaded.choices)
+        length = min(settings.max_length, context_length(loaded.model) or settings.max_length)
+        if length < settings.max_length:
+            choices.append(f"pairs are cut at {length} tokens, all that the model's positions hold")
+        pairs = read_pairs(data, choices)
+        config = trainer_config(
+            course,
+            loaded.model,
+            max_length=length,
+            loss_type=settings.loss_type,
+            loss_weights=settings.loss_weights,
+            beta=settings.beta,
+        )
+        trainer = DPOTrainer(
+            model=loaded.model,
+            args=config,
+            train_dataset=Dataset.from_list(pairs),
+            processing_class=loaded.tokenizer,
+        )
+        prepared: Any = trainer.train_dataset
+        note_lengths(list(prepared), len(pairs), length, data, choices)
+        return run_trainer(
+            course, trainer, loaded.tokenizer, choices, ceiling=_CEILING, progress=progress
+        )
+
+
+def read_pairs(data: Path, choices: list[str]) -> list[dict[str, Any]]:
+    """Read the pairs of a file, leaving out those whose two answers are the same.
+
+    Raises:
+        ProctorError: no pair is left.
+    """
+    rows = [row for _, _, row in read_rows(data, "preference")]
+    pairs = [row for row in rows if row["chosen"] != row["rejected"]]
+    if not pairs:
+        why = "its pairs have the same answer twice" if rows else "it is empty"
+        raise ProctorError(f"{data} holds no preference pair to learn from: {why}")
+    if len(pairs) < len(rows):
+        choices.append(
+            f"{len(rows) - len(pairs)} pairs had the same answer twice and were left out"
+        )
+    return [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in pairs]
+
+
+def note_lengths(
+    prepared: Sequence[Mapping[str, Any]], given: int, length: int, data: Path, choices: list[str]
+) -> None:
+    """Record how many pairs were left out or cut for their length.
+
+    Raises:
+        ProctorError: every prompt fills the whole length.
+    """
+    if not len(prepared):
+        raise ProctorError(
+            f"{data} leaves nothing to train on: all {given} prompts are {length} tokens or longer"
+        )
+    if len(prepared) < given:
+        choices.append(
+            f"{given - len(prepared)} pairs had no room for an answer in {length} tokens"
+        )
+    cut = sum(
+        len(row["prompt_ids"]) + max(len(row["chosen_ids"]), len(row["rejected_ids"])) > length
+        for row in prepared
+    )
+    if cut:
+        choices.append(f"{cut} pairs were cut at {length} tokens")
