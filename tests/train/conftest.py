@@ -24,36 +24,43 @@ def scorers() -> dict[str, Callable[[Mapping[str, Any], str], Mark]]:
     return {"starts_low": starts_low}
 
 
-@pytest.fixture
-def write_rows(tmp_path: Path) -> Callable[[str, Iterable[Mapping[str, Any]]], Path]:
-    def write(name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
-        path = tmp_path / name
+class Toys:
+    """Rows of every kind, as many as asked for, and files of them."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def write(self, name: str, rows: Iterable[Mapping[str, Any]]) -> Path:
+        path = self.folder / name
         path.write_text("".join(json.dumps(row) + "\n" for row in rows))
         return path
 
-    return write
+    @staticmethod
+    def sums(count: int) -> list[dict[str, Any]]:
+        return [
+            {"prompt": f"What is {i} plus {i % 7}?", "completion": f"The answer is {i + i % 7}."}
+            for i in range(count)
+        ]
+
+    @staticmethod
+    def preferences(count: int) -> list[dict[str, Any]]:
+        return [
+            {
+                "prompt": f"What is {i} plus {i % 7}?",
+                "chosen": f"The answer is {i + i % 7}.",
+                "rejected": f"It is {i}." if i % 3 else "I think that the answer may be 7.",
+            }
+            for i in range(count)
+        ]
+
+    @staticmethod
+    def rewarded(count: int) -> list[dict[str, Any]]:
+        return [
+            {"prompt": f"What is {i} plus {i % 7}?", "scorer": "starts_low", "instance": {"n": i}}
+            for i in range(count)
+        ]
 
 
-def sums(count: int) -> list[dict[str, Any]]:
-    return [
-        {"prompt": f"What is {i} plus {i % 7}?", "completion": f"The answer is {i + i % 7}."}
-        for i in range(count)
-    ]
-
-
-def preferences(count: int) -> list[dict[str, Any]]:
-    return [
-        {
-            "prompt": f"What is {i} plus {i % 7}?",
-            "chosen": f"The answer is {i + i % 7}.",
-            "rejected": f"It is {i}." if i % 3 else "I think that the answer may be 7.",
-        }
-        for i in range(count)
-    ]
-
-
-def rewarded(count: int) -> list[dict[str, Any]]:
-    return [
-        {"prompt": f"What is {i} plus {i % 7}?", "scorer": "starts_low", "instance": {"n": i}}
-        for i in range(count)
-    ]
+@pytest.fixture
+def toys(tmp_path: Path) -> Toys:
+    return Toys(tmp_path)

@@ -9,6 +9,7 @@ reference policy is the folder `base`.
 
 from __future__ import annotations
 
+import random
 from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -112,6 +113,10 @@ def run(
         refuse_unseen(reward_rows)
         scorers = known_scorers(row.scorer for row in reward_rows)
     with quiet_machine(settings.threads):
+        from datasets import Dataset
+
+        from train.guard import Signal
+
         loaded = load(base, chat_template=settings.chat_template)
         choices = list(loaded.choices)
         kept = fitting(loaded, [row["prompt"] for row in rows], settings, data, choices)
@@ -123,28 +128,41 @@ def run(
             ends=end_tokens(loaded),
         )
         prompts = [{"prompt": rows[number]["prompt"], "row": number} for number in kept]
-        trainer = build_trainer(course, settings, loaded, prompts, reward)
-        from train.guard import Signal
-
+        order = prompt_order(len(kept), settings, seed)
+        trainer = build_trainer(course, loaded, Dataset.from_list(prompts).select(order), reward)
         trainer.add_callback(Signal(course.stage, settings.patience))
         return run_trainer(course, trainer, loaded.tokenizer, choices, progress=progress)
 
 
-def build_trainer(
-    course: Plan,
-    settings: Settings,
-    loaded: Loaded,
-    prompts: list[dict[str, Any]],
-    reward: VerifiedReward,
-) -> Any:
+def prompt_order(count: int, settings: Settings, seed: int) -> list[int]:
+    """Return the numbers of the prompts of all steps, in order; every pass is shuffled anew.
+
+    TRL's own sampler forgets, when a run is resumed, how many passes it has shuffled, and leaves
+    out what does not fill a step. With the whole order laid out beforehand neither matters.
+    """
+    steps = settings.steps or max(1, int(settings.epochs * count / settings.prompts))
+    order: list[int] = []
+    shuffler = random.Random(seed)
+    while len(order) < steps * settings.prompts:
+        passed = list(range(count))
+        shuffler.shuffle(passed)
+        order.extend(passed)
+    return order[: steps * settings.prompts]
+
+
+def build_trainer(course: Plan, loaded: Loaded, prompts: Any, reward: VerifiedReward) -> Any:
     """Build TRL's GRPO or RLOO trainer; one generation feeds exactly one optimiser step."""
-    from datasets import Dataset
     from trl.trainer.grpo_trainer import GRPOTrainer
     from trl.trainer.rloo_trainer import RLOOTrainer
 
+    settings = course.settings
+    if not isinstance(settings, Settings):
+        raise TypeError("build_trainer needs the settings of this stage")
     config = trainer_config(
         course,
         loaded.model,
+        num_train_epochs=1,
+        shuffle_dataset=False,
         num_generations=settings.samples,
         steps_per_generation=split_batch(settings)[1],
         max_completion_length=settings.max_new,
@@ -156,7 +174,7 @@ def build_trainer(
         model=loaded.model,
         reward_funcs=reward,
         args=config,
-        train_dataset=Dataset.from_list(prompts),
+        train_dataset=prompts,
         processing_class=loaded.tokenizer,
     )
 
