@@ -1,0 +1,104 @@
+"""Paired evidence: what a verdict is computed from, and which estimate fits its shape.
+
+Pure arrays; how two examinations become evidence is `pairing`'s business.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.gate.statistics import (
+    BoundedMean,
+    ClusteredMean,
+    Estimate,
+    PairedBinary,
+    SingleRate,
+)
+
+Role = Literal["dev", "unseen"]
+Floats = NDArray[np.float64]
+
+# With fewer clusters than this away from the commonest value, a t test's error estimate is
+# itself a guess, and the distribution-free bounds take over.
+FEWEST_INFORMATIVE = 10
+
+
+@dataclass(frozen=True)
+class TaskEvidence:
+    """The scores of two checkpoints on the same instances of one task.
+
+    `candidate` and `incumbent` are [n, k] arrays of scores in 0..1 (k answers an instance, which
+    may differ between the two), `clusters` [n] codes of instances that share a prompt, template
+    or passage, or None; the lengths are [n] means per instance, in the unit they are named for.
+    """
+
+    task: str
+    role: Role
+    instances: tuple[str, ...]
+    candidate: Floats
+    incumbent: Floats
+    clusters: NDArray[np.int64] | None = None
+    family: str | None = None
+    candidate_tokens: Floats | None = None
+    incumbent_tokens: Floats | None = None
+    candidate_characters: Floats | None = None
+    incumbent_characters: Floats | None = None
+    errors: int = 0
+    notes: tuple[str, ...] = field(default=())
+
+    @property
+    def n(self) -> int:
+        """Instances."""
+        return len(self.candidate)
+
+    @property
+    def differences(self) -> Floats:
+        """Candidate minus incumbent, averaged over answers: [n]."""
+        return np.asarray(self.candidate.mean(axis=1) - self.incumbent.mean(axis=1))
+
+    @property
+    def counts(self) -> tuple[int, int]:
+        """Instances the candidate wins and loses."""
+        d = self.differences
+        return int((d > 1e-12).sum()), int((d < -1e-12).sum())
+
+    def difference(self) -> Estimate:
+        """Return the estimate of the mean difference that fits the scores."""
+        if self.clusters is None and _single_binary(self.candidate, self.incumbent):
+            wins, losses = self.counts
+            return PairedBinary(wins, losses, self.n)
+        return mean_of(self.differences, self.clusters, -1.0, 1.0)
+
+    def rate(self) -> Estimate:
+        """Return the estimate of the candidate's own mean score."""
+        if self.clusters is None and _single_binary(self.candidate):
+            return SingleRate(round(float(self.candidate.sum())), self.n)
+        return mean_of(np.asarray(self.candidate.mean(axis=1)), self.clusters, 0.0, 1.0)
+
+
+def _single_binary(*scores: Floats) -> bool:
+    return all(s.shape[1] == 1 and bool(((s == 0) | (s == 1)).all()) for s in scores)
+
+
+def mean_of(
+    values: Floats, clusters: NDArray[np.int64] | None, low: float, high: float
+) -> Estimate:
+    """Return a t-based mean, or a bounded one where too few clusters differ to judge the spread."""
+    if _informative(values, clusters) < FEWEST_INFORMATIVE:
+        return BoundedMean.of(values, clusters, low, high)
+    return ClusteredMean.of(values, clusters)
+
+
+def _informative(values: Floats, clusters: NDArray[np.int64] | None) -> int:
+    """Return how many clusters hold a value other than the commonest."""
+    distinct, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
+    if len(distinct) == 1:
+        return 0
+    unusual = codes != counts.argmax()
+    if clusters is None:
+        return int(unusual.sum())
+    return len(np.unique(clusters[unusual]))

@@ -1,0 +1,139 @@
+"""One parameter of the evidence held against one threshold, at the level this look may use.
+
+Passes when the test against the threshold is significant at that level, fails when the opposite
+test is significant at the gate's alpha, and is undecided otherwise. Failing needs no correction
+for looks: refusing a candidate wrongly promotes nothing. The rules themselves are in `checks`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+from harness.gate.contamination import Contamination
+from harness.gate.evidence import TaskEvidence
+from harness.gate.rules import Tasks
+from harness.gate.statistics import Estimate, Interval
+from harness.gate.statistics.power import normal_instances
+from harness.gate.verdict import Clause, Outcome, Problem, RuleResult
+from harness.gate.words import wanting
+
+Write = Callable[[Outcome, Interval], str]
+
+
+MOST_INSTANCES = 10_000_000
+
+
+@dataclass
+class Case:
+    """The evidence of one candidate, and the levels at which it is judged."""
+
+    dev: Mapping[str, TaskEvidence]
+    unseen: Mapping[str, TaskEvidence]
+    contamination: Contamination | None
+    alpha: float
+    dev_level: float
+    unseen_level: float
+    problems: list[Problem] = field(default_factory=list)
+
+    def find(self, name: str) -> TaskEvidence | None:
+        """Return a dev task's evidence, noting once where there is none."""
+        if name in self.dev:
+            return self.dev[name]
+        self.missing(Problem(name, f"{name}: no evidence of this task", "proctor eval"))
+        return None
+
+    def choose(self, tasks: Tasks) -> list[TaskEvidence]:
+        """Return the dev evidence a rule's `tasks` names."""
+        if tasks == "all":
+            return list(self.dev.values())
+        return [found for name in tasks if (found := self.find(name)) is not None]
+
+    def missing(self, problem: Problem) -> None:
+        """Note a problem unless the same task already has one."""
+        if not any(p.task == problem.task is not None for p in self.problems):
+            self.problems.append(problem)
+
+
+class Checked(NamedTuple):
+    """The results of one rule and its clause."""
+
+    results: list[RuleResult]
+    clause: Clause
+
+
+class OneSided(NamedTuple):
+    """A rule's test on one task; `up` where passing means being above the threshold."""
+
+    rule: str
+    evidence: TaskEvidence
+    estimate: Estimate
+    threshold: float
+    level: float
+    up: bool = True
+
+    @property
+    def p_pass(self) -> float:
+        """The p against being on the wrong side of the threshold."""
+        test = self.estimate.p_greater if self.up else self.estimate.p_less
+        return test(self.threshold)
+
+    @property
+    def p_fail(self) -> float:
+        """The p against being on the right side of the threshold."""
+        test = self.estimate.p_less if self.up else self.estimate.p_greater
+        return test(self.threshold)
+
+    def needed(self, alpha: float) -> int | None:
+        """Return the instances that decide four times in five if the truth is as observed."""
+        gap = self.estimate.estimate - self.threshold
+        favourable = gap > 0 if self.up else gap < 0
+        n = self.estimate.n
+        # Where nothing differs yet, one contested instance is assumed: the spread is not zero.
+        deviation = max(self.estimate.deviation, n**-0.5)
+        found = normal_instances(abs(gap), deviation, self.level if favourable else alpha)
+        if found is None or found > MOST_INSTANCES:
+            return None
+        return max(found, n + 1)
+
+
+def decide(test: OneSided, case: Case, write: Write, p: float | None = None) -> RuleResult:
+    """Decide one test; `p` stands in for the test's own where it was corrected over targets."""
+    n = test.estimate.n
+    p = test.p_pass if p is None else p
+    interval = test.estimate.interval(case.alpha)
+    outcome: Outcome = "undecided"
+    if n >= 2 and p < test.level:
+        outcome = "pass"
+    elif n >= 2 and test.p_fail < case.alpha:
+        outcome = "fail"
+    needed = test.needed(case.alpha) if outcome == "undecided" else None
+    wins, losses = test.evidence.counts
+    return RuleResult(
+        rule=test.rule,
+        task=test.evidence.task,
+        outcome=outcome,
+        message=write(outcome, interval) + wanting(needed, n, outcome),
+        estimate=test.estimate.estimate,
+        low=interval.low,
+        high=interval.high,
+        threshold=test.threshold,
+        n=n,
+        p=p,
+        level=test.level,
+        wins=wins,
+        losses=losses,
+        needed=needed,
+    )
+
+
+def all_of(rule: str, results: Sequence[RuleResult]) -> Clause:
+    """Join results that must all pass: an intersection-union test, so no correction."""
+    outcomes = {r.outcome for r in results}
+    outcome: Outcome = "pass"
+    if not results or "undecided" in outcomes:
+        outcome = "undecided"
+    if "fail" in outcomes:
+        outcome = "fail"
+    return Clause(rule, outcome, max((r.p for r in results if r.p is not None), default=1.0))
