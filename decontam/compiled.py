@@ -1,0 +1,24 @@
+"""How this room compiles: numba, with the machine code kept between runs where a folder allows it.
+
+Numba keeps compiled code beside the module or, where that cannot be written, in the user's cache
+folder; where neither can be written the code is compiled anew in each process.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+_F = TypeVar("_F", bound=Callable[..., Any])
+
+
+def compiled(function: _F) -> _F:
+    """Compile a function of arrays and numbers to machine code on its first call."""
+    import numba
+
+    options = {"nogil": True, "boundscheck": False}
+    try:
+        wrapped: _F = numba.njit(cache=True, **options)(function)
+    except RuntimeError:  # numba: "no locator available", there is nowhere to keep the code
+        wrapped = numba.njit(**options)(function)
+    return wrapped

@@ -1,0 +1,204 @@
+"""The exact stage: which exam units share n-grams with a document, and how much of each.
+
+Compiled. Counts only: whether a count is a match is the rule's business, and what is found here
+is confirmed on the text itself (`decontam.confirm`).
+"""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from decontam.compiled import compiled
+from decontam.hashing import BASE, find, gram_hash, maybe
+from decontam.tokeniser import mixed, tokenise
+
+_ONE = np.uint64(1)
+
+
+class Work(NamedTuple):
+    """Scratch arrays of one worker, reused from document to document.
+
+    `stamps` has an entry for each token of the exams, `counts` and `seen` for each unit.
+    """
+
+    stamps: npt.NDArray[np.int64]
+    counts: npt.NDArray[np.int32]
+    seen: npt.NDArray[np.int64]
+    touched: npt.NDArray[np.int32]
+    words: npt.NDArray[np.int32]
+    turns: npt.NDArray[np.int32]
+
+
+def work_for(units: int, tokens: int, room: int) -> Work:
+    """Return scratch arrays for exams of so many units and tokens and documents of `room`."""
+    return Work(
+        np.full(tokens, -1, np.int64),
+        np.zeros(units, np.int32),
+        np.full(units, -1, np.int64),
+        np.zeros(units, np.int32),
+        np.empty(room, np.int32),
+        np.empty(room, np.int32),
+    )
+
+
+@compiled
+def document_tokens(
+    text: Any, turns: Any, first: int, last: int, letters: Any, out: Any, work: Any
+) -> int:
+    """Tokenise turns first to last - 1 of a block into `out`, noting each token's turn."""
+    count = 0
+    for turn in range(first, last):
+        before = count
+        count = tokenise(text, turns[turn], turns[turn + 1], letters, out, count)
+        for i in range(before, count):
+            work.turns[i] = turn - first
+    return count
+
+
+@compiled
+def look_up(tokens: Any, count: int, lexicon: Any, work: Any) -> None:
+    """Write the word number of each token, or -1, to work.words."""
+    for i in range(count):
+        work.words[i] = find(lexicon.table, lexicon.places, tokens.hashes[i])
+
+
+@compiled
+def _mark(work: Any, units: Any, document: int, unit: int, place: int, n: int, found: int) -> int:
+    """Note that places place .. place + n - 1 of a unit are covered; return the units touched."""
+    if work.seen[unit] != document:
+        work.seen[unit] = document
+        work.counts[unit] = 0
+        work.touched[found] = unit
+        found += 1
+    first = units.offsets[unit] + place
+    for i in range(first, first + n):
+        if work.stamps[i] != document:
+            work.stamps[i] = document
+            work.counts[unit] += 1
+    return found
+
+
+@compiled
+def shared_grams(
+    tokens: Any,
+    count: int,
+    grams: Any,
+    units: Any,
+    n: int,
+    span: bool,
+    document: int,
+    work: Any,
+    found: int,
+    by_start: bool,
+) -> int:
+    """Mark what the document's n-grams cover of each unit; return how many units are touched.
+
+    With `by_start` each shared n-gram is counted once, at the place where it begins in the unit.
+    """
+    power = _ONE
+    for _ in range(n):
+        power = power * BASE
+    run, value = 0, np.uint64(0)
+    for i in range(count):
+        if work.words[i] < 0:
+            run, value = 0, np.uint64(0)
+            continue
+        if run > 0 and not span and work.turns[i] != work.turns[i - 1]:
+            run, value = 0, np.uint64(0)
+        value = value * BASE + tokens.hashes[i]
+        if run >= n:
+            value -= power * tokens.hashes[i - n]
+        run += 1
+        if run < n:
+            continue
+        key = mixed(value) | _ONE
+        if not maybe(grams.bits, key):
+            continue
+        slot = find(grams.table, grams.slots, key)
+        if slot >= 0:
+            for k in range(grams.offsets[slot], grams.offsets[slot + 1]):
+                found = _mark(
+                    work,
+                    units,
+                    document,
+                    grams.units[k],
+                    grams.places[k],
+                    1 if by_start else n,
+                    found,
+                )
+    return found
+
+
+@compiled
+def whole_units(
+    tokens: Any,
+    count: int,
+    shorts: Any,
+    lengths: Any,
+    units: Any,
+    document: int,
+    work: Any,
+    found: int,
+) -> int:
+    """Mark units that have no n-gram of their own and stand whole in the document."""
+    for i in range(count):
+        if work.words[i] < 0:
+            continue
+        for length in lengths:
+            if i + length > count:
+                break
+            key = gram_hash(tokens.hashes, i, length)
+            if not maybe(shorts.bits, key):
+                continue
+            slot = find(shorts.table, shorts.slots, key)
+            if slot >= 0:
+                for k in range(shorts.offsets[slot], shorts.offsets[slot + 1]):
+                    if shorts.places[k] == length:
+                        found = _mark(work, units, document, shorts.units[k], 0, length, found)
+    return found
+
+
+@compiled
+def exact_block(
+    text: Any,
+    turns: Any,
+    documents: Any,
+    letters: Any,
+    lexicon: Any,
+    grams: Any,
+    shorts: Any,
+    lengths: Any,
+    units: Any,
+    n: int,
+    span: bool,
+    by_start: bool,
+    share: float,
+    stamp: int,
+    tokens: Any,
+    work: Any,
+    out: Any,
+) -> int:
+    """Scan a block; write (document, unit, covered) rows to `out`, return how many there are.
+
+    Document d is turns documents[d] to documents[d + 1] - 1, turn t is text[turns[t]:turns[t + 1]].
+    A row is written where covered is at least `share` of the unit's counting tokens. Rows beyond
+    the end of `out` are counted and not written: call again with more room.
+    """
+    rows = 0
+    for d in range(len(documents) - 1):
+        count = document_tokens(text, turns, documents[d], documents[d + 1], letters, tokens, work)
+        look_up(tokens, count, lexicon, work)
+        found = shared_grams(tokens, count, grams, units, n, span, stamp + d, work, 0, by_start)
+        if len(lengths):
+            found = whole_units(tokens, count, shorts, lengths, units, stamp + d, work, found)
+        for k in range(found):
+            unit = work.touched[k]
+            if work.counts[unit] >= share * units.counting[unit]:
+                if rows < len(out):
+                    out[rows, 0], out[rows, 1] = d, unit
+                    out[rows, 2] = work.counts[unit]
+                rows += 1
+    return rows

@@ -1,0 +1,60 @@
+"""The rows a scan writes: one for each piece of a document in which an exam instance was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, NamedTuple, get_type_hints
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+VERBATIM, NEAR, TEMPLATE, PARAPHRASE, ANSWER = (
+    "verbatim",
+    "near",
+    "template",
+    "paraphrase",
+    "answer",
+)
+KINDS = (VERBATIM, NEAR, TEMPLATE, PARAPHRASE, ANSWER)
+
+
+class Match(NamedTuple):
+    """Evidence that an exam instance is in a document.
+
+    `document` is the 0-based line of the source (of its files one after another), `turn` the place
+    among the document's turns; `start` and `end` are characters of that turn's text, and
+    `instance_start` and `instance_end` of the instance's text (or answer, for kind "answer").
+    `coverage` is the share of the instance's tokens found, `score` the same with each token
+    weighted by its rarity, both over the whole document.
+    """
+
+    source: str
+    document: int
+    turn: int
+    role: str
+    start: int
+    end: int
+    task: str
+    instance: int
+    instance_id: str
+    instance_start: int
+    instance_end: int
+    kind: str
+    part: str
+    rule: str
+    coverage: float
+    score: float
+    text: str
+    instance_text: str
+
+
+def match_table(matches: Iterable[Sequence[object]]) -> pa.Table:
+    """Return matches as an Arrow table, one column a field of `Match`."""
+    import pyarrow as pa
+
+    kinds = get_type_hints(Match)
+    types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
+    schema = pa.schema([(n, pa.int32() if n == "turn" else types[kinds[n]]) for n in Match._fields])
+    columns = list(zip(*matches, strict=True)) or [[] for _ in Match._fields]
+    arrays = [pa.array(c, schema.field(i).type) for i, c in enumerate(columns)]
+    return pa.Table.from_arrays(arrays, schema=schema)

@@ -1,0 +1,241 @@
+"""One block of a source scanned against an index: the function every engine runs.
+
+Pure: the same block, index and reader give the same result in any process.
+"""
+
+from __future__ import annotations
+
+import gc
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import orjson
+
+from decontam.alphabet import alphabet
+from decontam.confirm import Read, partners, pieces_of, stands_whole, unit_words
+from decontam.documents import PROMPTS, NoText, Turns, named_turns, turns_of
+from decontam.exact import document_tokens, exact_block, look_up, work_for
+from decontam.index import ANSWER, ExamIndex
+from decontam.matches import ANSWER as ANSWER_KIND
+from decontam.matches import NEAR, VERBATIM
+from decontam.normalise import room_for, tokens_of, utf8
+from decontam.sources import Block, block_lines
+
+Row = list[Any]
+
+
+@dataclass(frozen=True)
+class ShardResult:
+    """What was found in one block; lines are counted from the block's first.
+
+    Attributes:
+        lines: lines in the block, blank and bad ones included.
+        documents: lines that were read as documents.
+        text_bytes: UTF-8 bytes of their text.
+        quarantined: (line, reason) of the others that are not blank.
+        matches: the fields of `Match` after `source`.
+    """
+
+    lines: int
+    documents: int
+    text_bytes: int
+    quarantined: list[tuple[int, str]]
+    matches: list[Row]
+
+    def to_bytes(self) -> bytes:
+        """Return the result as JSON."""
+        return orjson.dumps(self)
+
+    @staticmethod
+    def from_bytes(data: bytes) -> ShardResult:
+        """Return the result that `to_bytes` wrote.
+
+        Raises:
+            ValueError: these are not such bytes.
+        """
+        try:
+            held = orjson.loads(data)
+            bad = [(line, reason) for line, reason in held.pop("quarantined")]
+            return ShardResult(**held, quarantined=bad)
+        except (KeyError, TypeError, AttributeError) as error:
+            raise ValueError(f"not a scanned shard ({error})") from error
+
+
+class _Batch:
+    """The documents of a block, laid out for the kernels."""
+
+    def __init__(self) -> None:
+        self.parts: list[bytes] = []
+        self.turns: list[tuple[int, str]] = []
+        self.documents = [0]
+        self.lines: list[int] = []
+
+    def add(self, line: int, turns: Turns, wanted: frozenset[str] | None) -> None:
+        for number, (role, text) in enumerate(turns):
+            if wanted is None or role in wanted:
+                try:
+                    self.parts.append(text.encode())
+                except UnicodeEncodeError:
+                    self.parts.append(utf8(text))
+                self.turns.append((number, role))
+        self.documents.append(len(self.parts))
+        self.lines.append(line)
+
+
+class Scanner:
+    """Scans blocks against one index; holds the scratch arrays of one worker."""
+
+    def __init__(self, index: ExamIndex, fields: Sequence[str] | None = None) -> None:
+        self.index = index
+        self.rule = index.rule
+        self._read_row: Callable[[Any], Turns] = named_turns(fields) if fields else turns_of
+        self._wanted = PROMPTS | set(fields or ()) if self.rule.prompts_only else None
+        self._lengths = np.unique(index.shorts.places).astype(np.int64)
+        self._stamp = 0
+        self._room(1 << 16)
+        self._out = np.empty((4096, 3), np.int32)
+
+    def _room(self, size: int) -> None:
+        units = self.index.units
+        self._tokens = room_for(size)
+        self._work = work_for(len(units.counting), len(units.words), size)
+
+    def scan(self, block: Block) -> ShardResult:
+        """Return what is found in a block."""
+        collecting = gc.isenabled()
+        gc.disable()  # a block's rows hold no cycles, and walking them costs a third of the time
+        try:
+            return self._scan(block)
+        finally:
+            if collecting:
+                gc.enable()
+
+    def _scan(self, block: Block) -> ShardResult:
+        batch, bad, lines = _Batch(), [], 0
+        for number, line in block_lines(block):
+            lines = number + 1
+            if line is None:
+                bad.append((number, "the line is over 64 MiB long"))
+                continue
+            try:
+                batch.add(number, self._read_row(orjson.loads(line)), self._wanted)
+            except ValueError as error:
+                if line.strip():
+                    self._second_try(batch, number, line, error, bad)
+        text = b"".join(batch.parts)
+        matches = self._matches(batch, text)
+        return ShardResult(lines, len(batch.lines), len(text), bad, matches)
+
+    def _second_try(
+        self, batch: _Batch, number: int, line: bytes, error: ValueError, bad: list[tuple[int, str]]
+    ) -> None:
+        """Read a line with the lenient parser (NaN, lone surrogates), or put it aside."""
+        if isinstance(error, NoText):
+            bad.append((number, str(error)))
+            return
+        try:
+            batch.add(number, self._read_row(json.loads(line.decode())), self._wanted)
+        except UnicodeDecodeError as broken:
+            bad.append((number, f"not UTF-8 (byte {broken.start})"))
+        except NoText as nothing:
+            bad.append((number, str(nothing)))
+        except (ValueError, RecursionError):
+            bad.append((number, f"not valid JSON ({error})"))
+
+    def _matches(self, batch: _Batch, text: bytes) -> list[Row]:
+        raw = np.frombuffer(text, np.uint8)
+        bounds = np.zeros(len(batch.parts) + 1, np.int64)
+        np.cumsum([len(part) for part in batch.parts], out=bounds[1:])
+        documents = np.array(batch.documents, np.int64)
+        longest = int(np.diff(bounds[documents]).max(initial=0))
+        if 2 * longest + 1 > len(self._work.words):
+            self._room(2 * longest + 1)
+        rows: list[Row] = []
+        for document, unit, _ in self._candidates(raw, bounds, documents).tolist():
+            read = self._read(batch, text, bounds, document)
+            rows += self._explained(read, batch.lines[document], unit)
+        return rows
+
+    def _candidates(
+        self, raw: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64], documents: Any
+    ) -> npt.NDArray[np.int32]:
+        index, rule = self.index, self.rule
+        share = 0.0 if rule.measure == "any" else rule.threshold
+        while True:
+            stamp, self._stamp = self._stamp, self._stamp + len(documents)
+            count = exact_block(
+                raw, bounds, documents, alphabet(), index.lexicon, index.grams, index.shorts,
+                self._lengths, index.units, rule.n, rule.span_turns, rule.measure == "grams",
+                share, stamp, self._tokens, self._work, self._out,
+            )  # fmt: skip
+            if count <= len(self._out):
+                return self._out[:count]
+            self._out = np.empty((2 * count, 3), np.int32)
+
+    def _read(
+        self, batch: _Batch, text: bytes, bounds: npt.NDArray[np.int64], document: int
+    ) -> Read:
+        first, last = batch.documents[document], batch.documents[document + 1]
+        low, high = int(bounds[first]), int(bounds[last])
+        own = bounds[first : last + 1] - low
+        data = text[low:high]
+        count = document_tokens(
+            np.frombuffer(data, np.uint8), own, 0, last - first, alphabet(), self._tokens,
+            self._work,
+        )  # fmt: skip
+        look_up(self._tokens, count, self.index.lexicon, self._work)
+        return Read(
+            data,
+            own,
+            tuple(number for number, _ in batch.turns[first:last]),
+            tuple(role for _, role in batch.turns[first:last]),
+            self._tokens.first(count),
+            self._work.words[:count].copy(),
+            self._work.turns[:count].copy(),
+        )
+
+    def _explained(self, read: Read, line: int, unit: int) -> list[Row]:
+        index, rule = self.index, self.rule
+        words = unit_words(index, unit)
+        partner = np.empty(len(read.words), np.int32)
+        covered = np.zeros(len(words), np.bool_)
+        n = min(rule.n, len(words))
+        partners(read.words, read.turns, words, n, rule.span_turns, partner, covered)
+        if not covered.any():
+            return []
+        weights = index.lexicon.weights[words]
+        coverage = float(covered.mean())
+        score = float(weights[covered].sum() / max(float(weights.sum()), 1e-9))
+        text = index.text_of(unit)
+        kind = VERBATIM if stands_whole(read.words, words) else NEAR
+        part = "answer" if index.units.parts[unit] == ANSWER else "question"
+        if part == "answer":
+            kind = ANSWER_KIND
+        task, instance = int(index.units.tasks[unit]), int(index.units.instances[unit])
+        exam = index.exams[task]
+        return [
+            [
+                line,
+                p.turn,
+                p.role,
+                p.start,
+                p.end,
+                exam.task,
+                instance,
+                exam.instances[instance].id,
+                p.instance_start,
+                p.instance_end,
+                kind,
+                part,
+                rule.name,
+                coverage,
+                score,
+                p.text,
+                p.instance_text,
+            ]  # fmt: skip
+            for p in pieces_of(read, partner, text, tokens_of(text))
+        ]
