@@ -307,6 +307,9 @@ def run_trainer(
         progress=progress,
     )
     trainer.add_callback(watch)
+    if resume and hasattr(trainer, "_total_train_tokens"):
+        # TRL keeps this count in memory only, so a resumed run would begin to count again.
+        trainer._total_train_tokens = tokens_at(resume)
     with explain_full_disk(plan.work), explain_memory(plan):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
@@ -322,6 +325,12 @@ def run_trainer(
         tokens=tokens,
         choices=choices,
     )
+
+
+def tokens_at(checkpoint: Path) -> int:
+    """Return the tokens that a stage had seen when the checkpoint was written."""
+    history = read_json(checkpoint / "trainer_state.json")["log_history"]
+    return int(max((entry.get("num_tokens", 0) for entry in history), default=0))
 
 
 @contextmanager

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING, Any, ClassVar
 
 from pydantic import Field
 
-from proctor.errors import ProctorError
-from train.checkpoint import context_length, load
+from proctor.errors import ProctorError, UsageError
+from train.checkpoint import Loaded, context_length, load
 from train.course import (
+    Plan,
     StageResult,
     finished,
     plan,
@@ -24,6 +25,7 @@ from train.course import (
     run_trainer,
     trainer_config,
 )
+from train.losses import REWARD_AWARE
 from train.options import BatchSettings
 from train.rows import read_rows
 
@@ -35,7 +37,13 @@ _CEILING = 100.0
 
 
 class Settings(BatchSettings):
-    """Tülu 3's DPO settings; every other option of TRL's DPOConfig is passed through."""
+    """Tülu 3's DPO settings; every other option of TRL's DPOConfig is passed through.
+
+    `loss_type` takes, beside TRL's names, `rpo_bwd_kl`, `rpo_fwd_kl` and `rpo_sq` (reward-aware:
+    rows need `chosen_score` and `rejected_score`, whose difference times `eta` is the gap to
+    meet), alone or with "sft". `mask_formatting` leaves the tokenizer's special tokens (headers,
+    ends) out of both answers' log-probabilities.
+    """
 
     trl_config: ClassVar[str] = "trl:DPOConfig"
 
@@ -47,6 +55,8 @@ class Settings(BatchSettings):
     loss_type: str | list[str] = "sigmoid_norm"
     loss_weights: list[float] | None = None
     beta: float = Field(default=5.0, ge=0)
+    mask_formatting: bool = False
+    eta: float = Field(default=1.0, gt=0)
 
 
 def run(
@@ -81,28 +91,15 @@ def run(
         return done
     with quiet_machine(settings.threads):
         from datasets import Dataset
-        from trl.trainer.dpo_trainer import DPOTrainer
 
         loaded = load(base, chat_template=settings.chat_template)
         choices = list(loaded.choices)
         length = min(settings.max_length, context_length(loaded.model) or settings.max_length)
         if length < settings.max_length:
             choices.append(f"pairs are cut at {length} tokens, all that the model's positions hold")
-        pairs = read_pairs(data, choices)
-        config = trainer_config(
-            course,
-            loaded.model,
-            max_length=length,
-            loss_type=settings.loss_type,
-            loss_weights=settings.loss_weights,
-            beta=settings.beta,
-        )
-        trainer = DPOTrainer(
-            model=loaded.model,
-            args=config,
-            train_dataset=Dataset.from_list(pairs),
-            processing_class=loaded.tokenizer,
-        )
+        terms = loss_terms(settings)
+        pairs = read_pairs(data, choices, scored=is_reward_aware(terms))
+        trainer = build_trainer(course, settings, loaded, Dataset.from_list(pairs), length)
         prepared: Any = trainer.train_dataset
         note_lengths(list(prepared), len(pairs), length, data, choices)
         return run_trainer(
@@ -110,11 +107,78 @@ def run(
         )
 
 
-def read_pairs(data: Path, choices: list[str]) -> list[dict[str, Any]]:
-    """Read the pairs of a file, leaving out those whose two answers are the same.
+def loss_terms(settings: Settings) -> list[tuple[str, float]]:
+    """Return (name, weight) of every term of the loss.
 
     Raises:
-        ProctorError: no pair is left.
+        UsageError: not one weight per term, or a reward-aware loss beside another preference
+            loss.
+    """
+    names = [settings.loss_type] if isinstance(settings.loss_type, str) else settings.loss_type
+    weights = settings.loss_weights or [1.0] * len(names)
+    if len(weights) != len(names) or not names:
+        raise UsageError(
+            f"'loss_weights' has {len(weights)} weights for the {len(names)} terms of 'loss_type'"
+        )
+    terms = list(zip(names, weights, strict=True))
+    others = [name for name in names if name not in (*REWARD_AWARE, "sft")]
+    if is_reward_aware(terms) and others:
+        raise UsageError(f"'loss_type' cannot mix {others[0]!r} with a reward-aware loss")
+    return terms
+
+
+def is_reward_aware(terms: Sequence[tuple[str, float]]) -> bool:
+    """Tell whether a loss has a term that meets a given reward gap."""
+    return any(name in REWARD_AWARE for name, _ in terms)
+
+
+def build_trainer(course: Plan, settings: Settings, loaded: Loaded, pairs: Any, length: int) -> Any:
+    """Build TRL's DPO trainer, or ours over it where the loss is reward-aware."""
+    from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+
+    from train.preference import GapCollator, MaskingCollator, RewardAwareTrainer
+
+    terms = loss_terms(settings)
+    aware = is_reward_aware(terms)
+    config = trainer_config(
+        course,
+        loaded.model,
+        max_length=length,
+        loss_type=["sigmoid"] if aware else [name for name, _ in terms],
+        loss_weights=None if aware else [weight for _, weight in terms],
+        beta=settings.beta,
+    )
+    pad = loaded.tokenizer.pad_token_id
+    collate: Any = DataCollatorForPreference(
+        pad_token_id=pad,
+        max_length=length,
+        truncation_mode=config.truncation_mode,
+        pad_to_multiple_of=config.pad_to_multiple_of,
+    )
+    collate = GapCollator(collate) if aware else collate
+    if settings.mask_formatting:
+        collate = MaskingCollator(collate, set(loaded.tokenizer.all_special_ids))
+    trainer_class: Any = DPOTrainer
+    extra: dict[str, Any] = {}
+    if aware:
+        trainer_class, extra = RewardAwareTrainer, {"losses": terms, "eta": settings.eta}
+    return trainer_class(
+        model=loaded.model,
+        args=config,
+        train_dataset=pairs,
+        processing_class=loaded.tokenizer,
+        data_collator=collate if aware or settings.mask_formatting else None,
+        **extra,
+    )
+
+
+def read_pairs(data: Path, choices: list[str], *, scored: bool = False) -> list[dict[str, Any]]:
+    """Read the pairs of a file, leaving out those whose two answers are the same.
+
+    With `scored` every pair gets its `reward_gap`, the difference of its two scores.
+
+    Raises:
+        ProctorError: no pair is left, or a pair that must be scored is not.
     """
     rows = [row for _, _, row in read_rows(data, "preference")]
     pairs = [row for row in rows if row["chosen"] != row["rejected"]]
@@ -125,7 +189,16 @@ def read_pairs(data: Path, choices: list[str]) -> list[dict[str, Any]]:
         choices.append(
             f"{len(rows) - len(pairs)} pairs had the same answer twice and were left out"
         )
-    return [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in pairs]
+    kept = [{name: row[name] for name in ("prompt", "chosen", "rejected")} for row in pairs]
+    if scored:
+        for number, (row, pair) in enumerate(zip(pairs, kept, strict=True), 1):
+            if "chosen_score" not in row or "rejected_score" not in row:
+                raise ProctorError(
+                    f"{data}: pair {number} has no 'chosen_score' and 'rejected_score', which a "
+                    "reward-aware loss needs"
+                )
+            pair["reward_gap"] = row["chosen_score"] - row["rejected_score"]
+    return kept
 
 
 def note_lengths(
