@@ -21,13 +21,17 @@ from harness.gate.words import PERCENT, movement, number, sides
 def check_better(rule: Better, case: Case) -> Checked:
     """Better on at least one target by more than `by`, Holm over the targets."""
     targets = case.choose(rule.tasks)
-    tests = [OneSided("better", e, e.difference(), rule.by, case.dev_level) for e in targets]
-    adjusted = holm([t.p_pass for t in tests])
+    tests = [_superiority(e, rule.by, case, len(targets)) for e in targets]
+    adjusted = [t.p_pass for t in tests]
+    if case.progress is None:
+        adjusted = holm(adjusted)
     more = f"more than the {number(rule.by)} asked for" if rule.by else "a gain"
 
     def result(evidence: TaskEvidence, test: OneSided, p: float) -> RuleResult:
         def write(outcome: Outcome, interval: Interval) -> str:
-            moved = movement(evidence.task, test.estimate.estimate, interval, case.alpha, True)
+            moved = movement(
+                evidence.task, test.estimate.estimate, interval, case.shown_alpha, True
+            )
             shown = f"{moved}, {more} at corrected p = {p:.2g}"
             return sides(outcome, shown, f"{moved}: not {more}", f"{moved}: {more} is not shown")
 
@@ -43,13 +47,25 @@ def check_better(rule: Better, case: Case) -> Checked:
     return Checked(results, Clause("better", outcome, min(adjusted, default=1.0)))
 
 
+def _superiority(evidence: TaskEvidence, by: float, case: Case, targets: int) -> OneSided:
+    """Test one target; a growing examination divides the level (Bonferroni) instead of Holm."""
+    estimate = evidence.difference()
+    level = case.dev_level
+    if case.progress is not None:
+        level = case.level_of(level / targets, evidence, estimate, by)
+    return OneSided("better", evidence, estimate, by, level)
+
+
 def _within(
     rule: str, evidence: TaskEvidence, margin: float, case: Case, level: float
 ) -> RuleResult:
-    test = OneSided(rule, evidence, evidence.difference(), -margin, level)
+    estimate = evidence.difference()
+    test = OneSided(
+        rule, evidence, estimate, -margin, case.level_of(level, evidence, estimate, -margin)
+    )
 
     def write(outcome: Outcome, interval: Interval) -> str:
-        moved = movement(evidence.task, test.estimate.estimate, interval, case.alpha, True)
+        moved = movement(evidence.task, test.estimate.estimate, interval, case.shown_alpha, True)
         limit = f"the margin of {number(margin)}"
         return moved + sides(
             outcome,
@@ -79,11 +95,12 @@ def check_floor(rule: Floor, case: Case) -> Checked:
     evidence = case.find(rule.task)
     if evidence is None:
         return Checked([], all_of("floor", []))
-    test = OneSided("floor", evidence, evidence.rate(), rule.min, case.dev_level)
+    rate = evidence.rate()
+    test = OneSided("floor", evidence, rate, rule.min, case.level(evidence, rate, rule.min))
 
     def write(outcome: Outcome, interval: Interval) -> str:
         scored = f"{rule.task} scored"
-        shown = movement(scored, test.estimate.estimate, interval, case.alpha, False)
+        shown = movement(scored, test.estimate.estimate, interval, case.shown_alpha, False)
         limit = f"the floor of {number(rule.min)}"
         return shown + sides(
             outcome, f", above {limit}", f", below {limit}", f", not clearly above {limit}"
@@ -121,7 +138,7 @@ def _grown(rule: Budget, evidence: TaskEvidence, ours: Any, theirs: Any, case: C
     excess = (ours - (1 + rule.growth) * theirs) / scale
     reach = float(np.abs(excess).max()) or 1.0
     mean = mean_of(excess, evidence.clusters, -reach, reach)
-    test = OneSided("budget", evidence, mean, 0.0, case.dev_level, up=False)
+    test = OneSided("budget", evidence, mean, 0.0, case.level(evidence, mean, 0.0), up=False)
 
     def write(outcome: Outcome, interval: Interval) -> str:
         grown = float(ours.mean()) / scale - 1
@@ -216,7 +233,11 @@ def check_overfit(rule: Overfit, case: Case) -> Checked:
         outcome = "fail"
     interval = index.interval(case.alpha)
     text = movement(
-        "the gain on dev exceeds the gain on unseen by", index.estimate, interval, case.alpha, False
+        "the gain on dev exceeds the gain on unseen by",
+        index.estimate,
+        interval,
+        case.shown_alpha,
+        False,
     ) + sides(
         outcome,
         f", less than the {number(rule.max)} allowed",

@@ -5,8 +5,9 @@ Pure arrays; how two examinations become evidence is `pairing`'s business.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
-from typing import Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -65,6 +66,30 @@ class TaskEvidence:
         """Instances the candidate wins and loses."""
         d = self.differences
         return int((d > 1e-12).sum()), int((d < -1e-12).sum())
+
+    def take(self, rows: NDArray[np.int64]) -> TaskEvidence:
+        """Return the evidence of some instances, in the order of `rows`."""
+
+        def some(values: NDArray[Any] | None) -> Any:
+            return None if values is None else values[rows]
+
+        return replace(
+            self,
+            instances=tuple(self.instances[i] for i in rows),
+            candidate=self.candidate[rows],
+            incumbent=self.incumbent[rows],
+            clusters=some(self.clusters),
+            candidate_tokens=some(self.candidate_tokens),
+            incumbent_tokens=some(self.incumbent_tokens),
+            candidate_characters=some(self.candidate_characters),
+            incumbent_characters=some(self.incumbent_characters),
+        )
+
+    def running_counts(self, marks: Sequence[int]) -> tuple[list[int], list[int]]:
+        """Return wins and losses among the first `marks` instances, for each mark."""
+        d = self.differences
+        wins, losses = np.cumsum(d > 1e-12), np.cumsum(d < -1e-12)
+        return [int(wins[m - 1]) for m in marks], [int(losses[m - 1]) for m in marks]
 
     def difference(self) -> Estimate:
         """Return the estimate of the mean difference that fits the scores."""

@@ -15,7 +15,7 @@ from harness.gate.evidence import TaskEvidence
 from harness.gate.pairing import Pairing
 from harness.gate.rules import Gate, Overfit, Rule, Unseen
 from harness.gate.statistics import alpha_left, spend
-from harness.gate.testing import Case, Checked
+from harness.gate.testing import Case, Checked, Progress
 from harness.gate.verdict import (
     CONTAMINATED,
     Clause,
@@ -50,16 +50,18 @@ def judge(
     *,
     candidate: str = "",
     against: str = "",
+    progress: Progress | None = None,
 ) -> Verdict:
     """Judge one candidate.
 
     `evidence` holds dev tasks and, once looked at, unseen ones (by their role); `looks` numbers
-    this look, so that it spends its share of the gate's alpha and no more.
+    this look, so that it spends its share of the gate's alpha and no more. `progress` is set by
+    `early` for a growing examination.
     """
     pairing = evidence if isinstance(evidence, Pairing) else Pairing(tuple(evidence))
     looks = looks or Looks()
     submission = Submission(candidate, pairing, contamination, looks.unseen)
-    return _judge_at(gate, submission, looks.dev, against, 1)
+    return _judge_at(gate, submission, looks.dev, against, 1, progress=progress)
 
 
 def judge_many(
@@ -97,7 +99,13 @@ def best(verdicts: Sequence[Verdict]) -> Verdict | None:
 
 
 def _judge_at(
-    gate: Gate, submission: Submission, dev_look: int, against: str, divisor: int
+    gate: Gate,
+    submission: Submission,
+    dev_look: int,
+    against: str,
+    divisor: int,
+    *,
+    progress: Progress | None = None,
 ) -> Verdict:
     """Judge at the look's share of alpha, on dev divided by the candidates still standing."""
     looks = Looks(dev_look, submission.unseen_look)
@@ -108,7 +116,7 @@ def _judge_at(
     left = {"unseen": alpha_left(gate.alpha, looks.unseen)}
     if gate.spend:
         left["dev"] = alpha_left(gate.alpha, looks.dev)
-    case = _case(gate, submission, levels)
+    case = _case(gate, submission, levels, progress)
     checked = [_check(rule, case) for rule in gate.rules if not isinstance(rule, _AFTER)]
     later = [rule for rule in gate.rules if isinstance(rule, _AFTER)]
     waiting = bool(later) and not case.unseen
@@ -134,7 +142,12 @@ def _judge_at(
     )
 
 
-def _case(gate: Gate, submission: Submission, levels: Mapping[str, float]) -> Case:
+def _case(
+    gate: Gate,
+    submission: Submission,
+    levels: Mapping[str, float],
+    progress: Progress | None,
+) -> Case:
     evidence = submission.pairing.evidence
     return Case(
         dev={e.task: e for e in evidence if e.role == "dev"},
@@ -144,6 +157,7 @@ def _case(gate: Gate, submission: Submission, levels: Mapping[str, float]) -> Ca
         dev_level=levels["dev"],
         unseen_level=levels["unseen"],
         problems=list(submission.pairing.problems),
+        progress=progress,
     )
 
 

@@ -7,6 +7,7 @@ for looks: refusing a candidate wrongly promotes nothing. The rules themselves a
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -14,7 +15,7 @@ from typing import NamedTuple
 from harness.gate.contamination import Contamination
 from harness.gate.evidence import TaskEvidence
 from harness.gate.rules import Tasks
-from harness.gate.statistics import Estimate, Interval
+from harness.gate.statistics import Estimate, Interval, PairedBinary, design, exact_level
 from harness.gate.statistics.power import normal_instances
 from harness.gate.verdict import Clause, Outcome, Problem, RuleResult
 from harness.gate.words import wanting
@@ -23,6 +24,31 @@ Write = Callable[[Outcome, Interval], str]
 
 
 MOST_INSTANCES = 10_000_000
+
+
+def instances_at(total: int, look: int, looks: int) -> int:
+    """Return how many of `total` instances have been examined at a look (from 1)."""
+    return max(1, round(total * look / looks))
+
+
+class Progress(NamedTuple):
+    """How far a growing examination is: look number `look` (from 1) of `looks`, evenly spaced.
+
+    `totals` are the instances of each task's full examination.
+    """
+
+    look: int
+    looks: int
+    totals: Mapping[str, int]
+
+    def marks(self, task: str) -> list[int]:
+        """Return how many instances of a task had been examined at each look so far."""
+        return [instances_at(self.totals[task], j + 1, self.looks) for j in range(self.look)]
+
+    @property
+    def fraction(self) -> float:
+        """The share of the instances examined."""
+        return self.look / self.looks
 
 
 @dataclass
@@ -36,6 +62,7 @@ class Case:
     dev_level: float
     unseen_level: float
     problems: list[Problem] = field(default_factory=list)
+    progress: Progress | None = None
 
     def find(self, name: str) -> TaskEvidence | None:
         """Return a dev task's evidence, noting once where there is none."""
@@ -49,6 +76,37 @@ class Case:
         if tasks == "all":
             return list(self.dev.values())
         return [found for name in tasks if (found := self.find(name)) is not None]
+
+    def level(self, evidence: TaskEvidence, estimate: Estimate, threshold: float) -> float:
+        """Return the level of a dev test at this look of a growing examination."""
+        return self.level_of(self.dev_level, evidence, estimate, threshold)
+
+    def level_of(
+        self, level: float, evidence: TaskEvidence, estimate: Estimate, threshold: float
+    ) -> float:
+        """Return `level`, or what this look of a growing examination may use of it."""
+        if self.progress is None:
+            return level
+        plan = design(level, self.progress.looks)
+        if isinstance(estimate, PairedBinary) and threshold == 0:
+            wins, losses = evidence.running_counts(self.progress.marks(evidence.task))
+            # A level is compared with <; the exact one may be met.
+            return math.nextafter(exact_level(wins, losses, plan, level), 1.0)
+        return plan.levels[self.progress.look - 1]
+
+    @property
+    def fail_level(self) -> float:
+        """What a failing test must stay below."""
+        if self.progress is None:
+            return self.alpha
+        return design(self.alpha, self.progress.looks).levels[self.progress.look - 1]
+
+    @property
+    def shown_alpha(self) -> float:
+        """The level of the two-sided intervals shown; simultaneous over a growing examination."""
+        if self.progress is None:
+            return self.alpha
+        return 2 * design(self.alpha / 2, self.progress.looks).levels[self.progress.look - 1]
 
     def missing(self, problem: Problem) -> None:
         """Note a problem unless the same task already has one."""
@@ -85,6 +143,19 @@ class OneSided(NamedTuple):
         test = self.estimate.p_less if self.up else self.estimate.p_greater
         return test(self.threshold)
 
+    def hopeless(self, case: Case) -> bool:
+        """Whether a growing examination has no fair chance left to pass this test."""
+        if case.progress is None:
+            return False
+        deviation = self.estimate.deviation
+        if not deviation > 0:
+            return False
+        gap = self.estimate.estimate - self.threshold
+        z = (gap if self.up else -gap) * math.sqrt(self.estimate.n) / deviation
+        plan = design(case.dev_level, case.progress.looks)
+        fraction = case.progress.fraction
+        return z * math.sqrt(fraction) < plan.hopeless[case.progress.look - 1]
+
     def needed(self, alpha: float) -> int | None:
         """Return the instances that decide four times in five if the truth is as observed."""
         gap = self.estimate.estimate - self.threshold
@@ -102,11 +173,11 @@ def decide(test: OneSided, case: Case, write: Write, p: float | None = None) -> 
     """Decide one test; `p` stands in for the test's own where it was corrected over targets."""
     n = test.estimate.n
     p = test.p_pass if p is None else p
-    interval = test.estimate.interval(case.alpha)
+    interval = test.estimate.interval(case.shown_alpha)
     outcome: Outcome = "undecided"
     if n >= 2 and p < test.level:
         outcome = "pass"
-    elif n >= 2 and test.p_fail < case.alpha:
+    elif n >= 2 and test.p_fail < case.fail_level:
         outcome = "fail"
     needed = test.needed(case.alpha) if outcome == "undecided" else None
     wins, losses = test.evidence.counts
@@ -125,6 +196,7 @@ def decide(test: OneSided, case: Case, write: Write, p: float | None = None) -> 
         wins=wins,
         losses=losses,
         needed=needed,
+        hopeless=outcome == "undecided" and test.hopeless(case),
     )
 
 

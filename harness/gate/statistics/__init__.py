@@ -12,7 +12,7 @@ from harness.gate.statistics.binomial import (
     mcnemar,
     wilson,
 )
-from harness.gate.statistics.boundaries import Boundary, boundary
+from harness.gate.statistics.boundaries import Design, design, exact_level
 from harness.gate.statistics.means import BoundedMean, ClusteredMean, cluster_standard_error
 from harness.gate.statistics.multiplicity import alpha_left, holm, spend
 from harness.gate.statistics.paired import PairedBinary, SingleRate, newcombe, tango, tango_z
@@ -24,9 +24,9 @@ from harness.gate.statistics.power import (
 from harness.gate.statistics.types import Estimate, Interval
 
 __all__ = [
-    "Boundary",
     "BoundedMean",
     "ClusteredMean",
+    "Design",
     "Estimate",
     "Interval",
     "McNemar",
@@ -36,10 +36,11 @@ __all__ = [
     "betting_p",
     "binomial_p",
     "binomial_tail",
-    "boundary",
     "cluster_standard_error",
     "confidence_sequence",
+    "design",
     "detectable_difference",
+    "exact_level",
     "holm",
     "instances_needed",
     "mcnemar",

@@ -1,101 +1,171 @@
-"""Looks at one growing examination: how much evidence each look must show.
+"""Looks at one growing examination of known size: what each look must show, when hope is gone.
 
-An examination of known size is looked at after fixed shares of its instances. The level of each
-look spends alpha along a fixed curve (Lan & DeMets, Biometrika 70 (1983) 659-663; the curve of
-Hwang, Shih & DeCani, Statistics in Medicine 9 (1990) 1439-1445), computed on the joint normal
-law of the looks (Armitage, McPherson & Rowe, JRSS-A 132 (1969) 235-244). A test held against
-the level of each look errs over all looks together as often as alpha; the interval at that level
-is a repeated confidence interval (Jennison & Turnbull, JRSS-B 51 (1989) 305-361), valid at
-whatever look one stops. Where no final size is known, use `betting.confidence_sequence`.
+The levels of the looks spend alpha in proportion to the share examined (Lan & DeMets, Biometrika
+70 (1983) 659-663, linear use), computed on the joint normal law of the looks (Armitage,
+McPherson & Rowe, JRSS-A 132 (1969) 235-244). A test held against the level of each look errs
+over all looks together no more often than alpha, so the intervals at those levels are a
+confidence sequence up to the full examination (repeated confidence intervals, Jennison &
+Turnbull, JRSS-B 51 (1989) 305-361). For 0/1 scores `exact_level` spends alpha on the exact law
+instead. Where no final size is known, use `betting.confidence_sequence`, which costs power.
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.gate.statistics.types import NORMAL
+from harness.gate.statistics.binomial import binomial_tail
+from harness.gate.statistics.types import NORMAL, normal_tail
 
-SPENDING_SHAPE = 1.0
-_REACH = 8.0
-_POINTS = 801
-_BISECTIONS = 50
+# An examination is given up when its chance to pass, were the detectable difference true, is
+# below this. Giving up promotes nothing, so it costs power only, which `drift` allows for.
+HOPE = 0.10
+_REACH = 7.0
+_POINTS = 351
+_BISECTIONS = 40
 
 
-class Boundary(NamedTuple):
-    """The one-sided level of each look; `fractions` are shares of the full examination."""
+class Design(NamedTuple):
+    """Looks after `fractions` of an examination, with one-sided nominal `levels`.
+
+    `drift` is the mean z of the full examination at which the looks together pass with the
+    planned power; `hopeless` the Brownian value (z sqrt(fraction)) below which each gives up.
+    """
 
     fractions: tuple[float, ...]
     levels: tuple[float, ...]
+    hopeless: tuple[float, ...]
+    drift: float
 
 
-def spending_curve(fraction: float, alpha: float, shape: float = SPENDING_SHAPE) -> float:
-    """Return how much of `alpha` may be spent once `fraction` of the instances is in."""
-    if shape == 0:
-        return alpha * fraction
-    return alpha * (1 - math.exp(-shape * fraction)) / (1 - math.exp(-shape))
+def even_looks(looks: int) -> tuple[float, ...]:
+    """Return `looks` evenly spaced fractions, the last of them 1."""
+    return tuple((j + 1) / looks for j in range(looks))
 
 
-@lru_cache(maxsize=64)
-def boundary(alpha: float, fractions: tuple[float, ...], shape: float = SPENDING_SHAPE) -> Boundary:
-    """Return the levels of looks at increasing `fractions`, the last of them 1."""
-    state = _Walk()
-    levels = []
+@lru_cache(maxsize=256)
+def design(alpha: float, looks: int, power: float = 0.8) -> Design:
+    """Return the design of `looks` evenly spaced looks at one-sided `alpha`."""
+    fractions = even_looks(looks)
+    limits = _limits(alpha, fractions)
+    low, high = 0.0, 12.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        hopeless = _hopeless(fractions, limits[-1], middle)
+        if _crossing(fractions, limits, hopeless, middle) < power:
+            low = middle
+        else:
+            high = middle
+    levels = tuple(normal_tail(b / math.sqrt(t)) for b, t in zip(limits, fractions, strict=True))
+    return Design(fractions, levels, _hopeless(fractions, limits[-1], high), high)
+
+
+def exact_level(wins: Sequence[int], losses: Sequence[int], design_: Design, alpha: float) -> float:
+    """Return the level of McNemar's exact p at the last look of a 0/1 comparison.
+
+    `wins` and `losses` are the running counts at each look so far. Given how many instances are
+    contested at each look, wins are a sum of fair coins under no difference; the looks spend
+    alpha on that law, and what discreteness leaves unspent at one look serves the next. Pass
+    where p <= level; the error over all looks is at most `alpha`, exactly.
+    """
+    law, spent, before, level = np.ones(1), 0.0, 0, 0.0
+    for fraction, won, lost in zip(design_.fractions, wins, losses, strict=False):
+        contested = won + lost
+        law = _toss(law, contested - before)
+        tail = np.concatenate([np.cumsum(law[::-1])[::-1], [0.0]])
+        critical = int(np.argmax(tail <= alpha * fraction - spent + 1e-15))
+        spent += float(tail[critical])
+        law = law[:critical] if critical <= contested else law
+        level, before = binomial_tail(critical, contested, 0.5), contested
+    return level
+
+
+def _toss(law: NDArray[np.float64], coins: int) -> NDArray[np.float64]:
+    """Return the law of the number of heads after `coins` more fair coins."""
+    if coins == 0 or len(law) == 0:
+        return law
+    k = np.arange(coins + 1)
+    log = [math.lgamma(coins + 1) - math.lgamma(i + 1) - math.lgamma(coins - i + 1) for i in k]
+    return np.convolve(law, np.exp(np.array(log) - coins * math.log(2.0)))
+
+
+def _limits(alpha: float, fractions: tuple[float, ...]) -> tuple[float, ...]:
+    """Return the Brownian values above which each look passes."""
+    walk, limits, before = _Walk(), [], 0.0
     for fraction in fractions:
-        target = spending_curve(fraction, alpha, shape) - spending_curve(
-            state.fraction, alpha, shape
-        )
-        state.move(fraction)
-        limit = state.limit_with(target)
-        state.absorb(limit)
-        levels.append(NORMAL.cdf(-limit / math.sqrt(fraction)))
-    return Boundary(fractions, tuple(levels))
+        walk.move(fraction, 0.0)
+        limits.append(walk.limit_with(alpha * (fraction - before)))
+        walk.keep(-math.inf, limits[-1])
+        before = fraction
+    return tuple(limits)
+
+
+def _hopeless(fractions: tuple[float, ...], limit: float, drift: float) -> tuple[float, ...]:
+    """Return the values from which the last look passes with probability `HOPE` under `drift`.
+
+    Lan, Simon & Halperin, Sequential Analysis 1 (1982) 207-219 (stochastic curtailment).
+    """
+    quantile = NORMAL.inv_cdf(HOPE)
+    return tuple(limit - drift * (1 - t) + quantile * math.sqrt(1 - t) for t in fractions)
+
+
+def _crossing(
+    fractions: tuple[float, ...],
+    limits: tuple[float, ...],
+    hopeless: tuple[float, ...],
+    drift: float,
+) -> float:
+    """Return the probability of passing at some look under `drift`."""
+    walk, passed = _Walk(), 0.0
+    for fraction, limit, floor in zip(fractions, limits, hopeless, strict=True):
+        walk.move(fraction, drift)
+        passed += walk.mass_above(limit)
+        walk.keep(floor, limit)
+    return passed
 
 
 class _Walk:
-    """The density of a Brownian path that has crossed no limit so far, on a grid."""
+    """The density of a Brownian path with drift that has left no bounds so far, on a grid."""
 
     def __init__(self) -> None:
-        self.fraction = 0.0
+        self.fraction, self.drift = 0.0, 0.0
         self.grid: NDArray[np.float64] = np.zeros(1)
         self.weights: NDArray[np.float64] = np.ones(1)
+        self.density: NDArray[np.float64] = np.ones(1)
+        self.width = 1.0
 
-    def move(self, fraction: float) -> None:
+    def move(self, fraction: float, drift: float) -> None:
         """Convolve the surviving mass with the next step's normal density."""
-        step = math.sqrt(fraction - self.fraction)
+        step = fraction - self.fraction
         reach = _REACH * math.sqrt(fraction)
-        grid = np.linspace(-reach, reach, _POINTS)
-        density = np.exp(-0.5 * ((grid[:, None] - self.grid[None, :]) / step) ** 2)
-        self.density = density @ self.weights / (step * math.sqrt(2 * math.pi))
-        self.grid, self.fraction = grid, fraction
+        grid = np.linspace(-reach, reach, _POINTS) + drift * fraction
+        gap = grid[:, None] - self.grid[None, :] - drift * step
+        density = np.exp(-0.5 * gap**2 / step) @ self.weights
+        self.density = density / math.sqrt(2 * math.pi * step)
+        self.grid, self.fraction, self.width = grid, fraction, grid[1] - grid[0]
+
+    def _share_above(self, limit: float) -> NDArray[np.float64]:
+        """Return how much of each grid cell lies above `limit`."""
+        return np.clip((self.grid - limit) / self.width + 0.5, 0.0, 1.0)
+
+    def mass_above(self, limit: float) -> float:
+        """Return the surviving mass above `limit`."""
+        return float((self.density * self._share_above(limit)).sum() * self.width)
 
     def limit_with(self, target: float) -> float:
-        """Return the limit above which `target` of the mass lies."""
-        width = self.grid[1] - self.grid[0]
-        above = np.concatenate([np.cumsum(self.density[::-1])[::-1][1:] * width, [0.0]])
-        above = above + self.density * width / 2
-        return float(np.interp(-target, -above, self.grid))
+        """Return the limit above which `target` of the surviving mass lies."""
+        low, high = float(self.grid[0]), float(self.grid[-1])
+        for _ in range(_BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (middle, high) if self.mass_above(middle) > target else (low, middle)
+        return high
 
-    def absorb(self, limit: float) -> None:
-        """Keep the mass below the limit; the cell the limit cuts keeps its share."""
-        width = self.grid[1] - self.grid[0]
-        kept = np.clip((limit - self.grid) / width + 0.5, 0.0, 1.0)
-        self.weights = self.density * width * kept
-
-
-def conditional_power(p_value: float, fraction: float, final_level: float, drift: float) -> float:
-    """Return the chance that the last look still passes, if the true drift is `drift`.
-
-    `drift` is the mean of the full examination's z; `p_value` the one-sided p now. Lan, Simon &
-    Halperin, Sequential Analysis 1 (1982) 207-219.
-    """
-    left = 1 - fraction
-    limit = -NORMAL.inv_cdf(final_level)
-    z = -NORMAL.inv_cdf(min(max(p_value, 1e-300), 1 - 1e-16))
-    if left <= 0:
-        return float(z > limit)
-    return NORMAL.cdf((z * math.sqrt(fraction) + drift * left - limit) / math.sqrt(left))
+    def keep(self, floor: float, limit: float) -> None:
+        """Keep the mass between the bounds."""
+        below = self._share_above(floor) if floor > -math.inf else 1.0
+        self.weights = self.density * self.width * below * (1 - self._share_above(limit))
