@@ -71,7 +71,7 @@ class RewardAwareTrainer(DPOTrainer):
         super()._set_signature_columns_if_needed()  # type: ignore[no-untyped-call]
         columns: list[str] = self._signature_columns or []
         if GAP not in columns:
-            self._signature_columns = [*columns, GAP]
+            vars(self)["_signature_columns"] = [*columns, GAP]
 
     def compute_loss(
         self, model: Any, inputs: Any, return_outputs: bool = False, num_items_in_batch: Any = None
