@@ -1,0 +1,262 @@
+"""The transformers backend: one model in this process, on the GPU where there is one.
+
+Prompts are grouped by length and decoded in batches bounded by rows and by the memory of their
+key-value cache. Greedy answers do not depend on the batch beyond float rounding.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import torch
+import transformers
+
+from evals.backends import Batch
+from evals.backends.decoding import decode_batch
+from evals.backends.text import TextCodec
+from evals.records import Request, Response, Sampling
+from proctor.errors import ProctorError
+from proctor.files import read_json
+
+Dtype = Literal["auto", "float32", "bfloat16", "float16"]
+_CPU_CACHE_BYTES = 2 << 30
+_GPU_CACHE_SHARE = 0.6
+_LOGIT_CELLS = 1 << 27
+
+
+class HfEngine:
+    """Answers with `transformers`. Weights are safetensors only, and no remote code runs.
+
+    Args:
+        folder: the checkpoint.
+        device: "cuda", "cpu"…; by default the GPU where there is one.
+        dtype: "auto" is the checkpoint's own on a GPU and float32 on the CPU.
+        batch_size: the most rows at once.
+
+    Raises:
+        ProctorError: the folder does not hold a model that loads.
+    """
+
+    name = "hf"
+
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        device: str | None = None,
+        dtype: Dtype = "auto",
+        batch_size: int = 256,
+    ) -> None:
+        self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        self._wanted: Any = dtype
+        if dtype == "auto" and self.device == "cpu":
+            self._wanted = "float32"
+        self.batch_size = batch_size
+        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        self.version = f"transformers-{transformers.__version__}+torch-{torch.__version__}"
+        self.swap(folder)
+
+    def swap(self, folder: Path) -> None:
+        """Take another checkpoint; its weights are read when the first request comes."""
+        check_folder(folder)
+        self.folder = folder
+        self._model: Any = None
+        config = self._loaded("configuration", transformers.AutoConfig)
+        self.codec = TextCodec(folder)
+        stored = str(config.dtype or "float32").removeprefix("torch.")
+        self.dtype = stored if self._wanted == "auto" else self._wanted
+        self.eos = self.codec.eos | _eos(folder, config)
+        text = config.get_text_config()
+        self.max_length = int(getattr(text, "max_position_embeddings", None) or 1 << 30)
+
+    @property
+    def model(self) -> Any:
+        """The model, loaded when it is first needed."""
+        if self._model is None:
+            weights = self._loaded(
+                "model",
+                transformers.AutoModelForCausalLM,
+                dtype=self.dtype,
+                use_safetensors=True,
+            )
+            self._model = weights.to(self.device).eval()
+        return self._model
+
+    def _loaded(self, what: str, kind: Any, **options: Any) -> Any:
+        try:
+            return kind.from_pretrained(
+                str(self.folder), local_files_only=True, trust_remote_code=False, **options
+            )
+        except Exception as error:
+            reason = " ".join(str(error).split())[:300]
+            raise ProctorError(
+                f"the {what} of checkpoint {self.folder} does not load ({reason})"
+            ) from error
+
+    @property
+    def has_chat_template(self) -> bool:
+        """Whether the checkpoint brings a chat template."""
+        return self.codec.has_chat_template
+
+    def render(self, messages: Sequence[Mapping[str, str]], open_answer: bool) -> str:
+        """Return a conversation through the chat template."""
+        return self.codec.render(messages, open_answer)
+
+    def generate(self, requests: Sequence[Request], sampling: Sampling) -> Iterator[Batch]:
+        """Yield responses batch by batch, longest prompts first."""
+        prompts = self.codec.encode([request.prompt for request in requests])
+        order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
+        refused = [i for i in order if not 0 < len(prompts[i]) < self.max_length]
+        if refused:
+            yield [(i, refuse(len(prompts[i]), self.max_length)) for i in refused]
+        wanted = [i for i in order if 0 < len(prompts[i]) < self.max_length]
+        for places in self._batches(wanted, prompts, sampling.max_tokens):
+            yield self._decode(places, prompts, requests, sampling)
+
+    def _decode(
+        self,
+        places: Sequence[int],
+        prompts: Sequence[list[int]],
+        requests: Sequence[Request],
+        sampling: Sampling,
+    ) -> Batch:
+        limits = [min(sampling.max_tokens, self.max_length - len(prompts[i])) for i in places]
+        answers = decode_batch(
+            self.model,
+            [prompts[i] for i in places],
+            limits=limits,
+            eos=self.eos,
+            pad=self.codec.pad,
+            temperature=sampling.temperature,
+            top_p=sampling.top_p,
+            seeds=[requests[i].seed for i in places],
+            stopped=self.codec.stop_finder(sampling.stop),
+        )
+        return [
+            (i, finished(self.codec, len(prompts[i]), tokens, sampling.stop, self.eos))
+            for i, tokens in zip(places, answers, strict=True)
+        ]
+
+    def _batches(
+        self, order: Sequence[int], prompts: Sequence[list[int]], new: int
+    ) -> Iterator[list[int]]:
+        """Cut positions, longest prompt first, into batches that fit the memory."""
+        room = self._cache_tokens()
+        start = 0
+        while start < len(order):
+            width = len(prompts[order[start]]) + min(new, self.max_length)
+            rows = max(1, min(self.batch_size, room // width))
+            yield list(order[start : start + rows])
+            start += rows
+
+    def _cache_tokens(self) -> int:
+        """Return how many tokens of key-value cache fit in memory."""
+        config: Any = self.model.config.get_text_config()
+        heads = getattr(config, "num_key_value_heads", None) or config.num_attention_heads
+        size = getattr(config, "head_dim", None) or config.hidden_size // config.num_attention_heads
+        # The buffers double while they grow, and the prompt's activations stand beside them.
+        cells = config.num_hidden_layers * heads * size
+        each = 3 * 2 * int(cells) * int(self.model.dtype.itemsize)
+        if self.device.startswith("cuda"):
+            free, _ = torch.cuda.mem_get_info()
+            return max(1, int(_GPU_CACHE_SHARE * free) // each)
+        return max(1, _CPU_CACHE_BYTES // each)
+
+    def loglikelihood(self, pairs: Sequence[tuple[str, str]]) -> Iterator[Batch]:
+        """Yield the log-likelihood of each continuation after its context."""
+        encoded = [self.codec.encode_pair(*pair) for pair in pairs]
+        order = sorted(range(len(pairs)), key=lambda i: -sum(map(len, encoded[i])))
+        good = []
+        for i in order:
+            context, tail = encoded[i]
+            if not context or not tail or len(context) + len(tail) > self.max_length:
+                yield [(i, refuse(len(context) + len(tail), self.max_length))]
+            else:
+                good.append(i)
+        room, cells = self._cache_tokens(), _LOGIT_CELLS // self.model.config.vocab_size
+        start = 0
+        while start < len(good):
+            width = sum(map(len, encoded[good[start]]))
+            rows = max(1, min(self.batch_size, room // width, cells // width))
+            places = good[start : start + rows]
+            yield self._weigh(places, [encoded[i] for i in places])
+            start += rows
+
+    @torch.inference_mode()
+    def _weigh(self, places: Sequence[int], pairs: Sequence[tuple[list[int], list[int]]]) -> Batch:
+        # The last token is predicted from the ones before it and never read. Padding is on the
+        # right, where causal attention cannot see it.
+        texts = [(context + tail)[:-1] for context, tail in pairs]
+        width = max(map(len, texts))
+        ids = torch.tensor([t + [self.codec.pad] * (width - len(t)) for t in texts])
+        logits = self.model(input_ids=ids.to(self.device), use_cache=False).logits
+        batch: Batch = []
+        for row, (place, (context, tail)) in enumerate(zip(places, pairs, strict=True)):
+            scores = logits[row, len(context) - 1 : len(texts[row])].float().log_softmax(-1).cpu()
+            target = torch.tensor(tail)
+            total = float(scores.gather(-1, target[:, None]).sum())
+            greedy = bool((scores.argmax(-1) == target).all())
+            batch.append(
+                (place, Response("", len(context), len(tail), logprob=total, greedy=greedy))
+            )
+        return batch
+
+    def close(self) -> None:
+        """Free the model."""
+        self._model = None
+        if self.device.startswith("cuda"):
+            torch.cuda.empty_cache()
+
+
+def finished(
+    codec: TextCodec,
+    tokens_in: int,
+    tokens: Sequence[int],
+    stop: Sequence[str],
+    eos: frozenset[int],
+) -> Response:
+    """Return the response that new tokens make: cut at a stop string, the end token left out."""
+    ended = bool(tokens) and tokens[-1] in eos
+    text, count, cut = codec.cut(tokens[:-1] if ended else tokens, stop)
+    return Response(
+        text, tokens_in, count if cut else len(tokens), "stop" if ended or cut else "length"
+    )
+
+
+def refuse(tokens: int, most: int) -> Response:
+    """Return the error of a prompt that the model cannot take."""
+    if tokens == 0:
+        return Response("", 0, 0, error="the prompt has no tokens")
+    return Response("", tokens, 0, error=f"the prompt has {tokens} tokens, the model takes {most}")
+
+
+def check_folder(folder: Path) -> None:
+    """Refuse a folder that is not a safetensors checkpoint.
+
+    Raises:
+        ProctorError: it is missing, has no config, or has only pickled weights.
+    """
+    if not folder.is_dir():
+        raise ProctorError(f"checkpoint {folder} is not a folder: give a Hugging Face model folder")
+    if not (folder / "config.json").is_file():
+        raise ProctorError(f"checkpoint {folder} has no config.json: is it a model folder?")
+    if not any(folder.glob("*.safetensors")):
+        pickled = sorted(p.name for p in folder.glob("*.bin"))
+        found = f"only {pickled[0]}, which is pickled" if pickled else "no weights"
+        raise ProctorError(
+            f"checkpoint {folder} has {found}: save it again with "
+            "model.save_pretrained(folder), which writes safetensors"
+        )
+
+
+def _eos(folder: Path, config: Any) -> frozenset[int]:
+    """Return the end tokens of generation_config.json, else of the model's config."""
+    path = folder / "generation_config.json"
+    value = read_json(path).get("eos_token_id") if path.is_file() else None
+    if value is None:
+        value = getattr(config.get_text_config(), "eos_token_id", None)
+    if value is None:
+        return frozenset()
+    return frozenset(value if isinstance(value, list) else [int(value)])

@@ -1,0 +1,279 @@
+"""Examines one checkpoint on one suite: asks what is not answered yet, scores, yields rows.
+
+Every response goes to the cache before it is scored, so a killed examination that is run again
+asks only what was in flight. Knows neither the workspace nor the gate.
+"""
+
+from __future__ import annotations
+
+import random
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from evals.backends import Batch, Engine
+from evals.marking import Marker, marker
+from evals.paper import Paper, Part, Question, prepare
+from evals.records import Checkpoint, Response, Sample, Sampling, replace_surrogates
+from evals.rows import samples_table
+from evals.suites import Suite
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+# How many requests an engine gets at once when the order is random: enough to keep it busy and
+# to sort by length in, few enough that an early stop saves something.
+_WINDOW = 4096
+
+Order = Literal["random", "file"]
+# (task of the last row, questions done, questions in all)
+Progress = Callable[[str, int, int], None]
+
+
+class ResponseCache(Protocol):
+    """Where responses survive a crash."""
+
+    def get(self, keys: Sequence[str]) -> Mapping[str, Response]:
+        """Return the responses that are known, by key."""
+        ...
+
+    def put(self, batch: Mapping[str, Response]) -> None:
+        """Keep a batch; once this returns, no crash loses it."""
+        ...
+
+
+class Sink(Protocol):
+    """Receives rows as they are scored; returning True ends the examination early."""
+
+    def __call__(self, rows: Sequence[Sample]) -> bool | None:
+        """Take the rows of one batch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Examination:
+    """A suite run on a checkpoint: the manifest, and one row per instance and sample."""
+
+    id: str
+    manifest: Mapping[str, Any]
+    rows: pa.Table
+
+
+def examine(
+    checkpoint: Checkpoint,
+    suite: Suite,
+    engine: Engine,
+    cache: ResponseCache,
+    sink: Sink | None = None,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    progress: Progress | None = None,
+    order: Order = "random",
+    data_dir: Path | None = None,
+    include: Sequence[Path] = (),
+) -> Examination:
+    """Run a suite on the checkpoint that the engine holds.
+
+    Args:
+        checkpoint: what is examined; the engine must hold it already (`Engine.swap`).
+        suite: the tasks.
+        engine: where responses come from.
+        cache: looked into first; every new response is put there, batch by batch.
+        sink: receives rows as they are scored, and may stop the examination.
+        limit: only the first n instances of each task, marked in the manifest.
+        seed: of sampling (greedy tasks do not depend on it) and of the order.
+        progress: called after every batch.
+        order: "random" asks in a seeded random order, so that what is scored at any moment is a
+            random sample of the suite; rows come back in file order either way.
+        data_dir: where data files are looked for.
+        include: folders with further tasks.
+
+    Raises:
+        ProctorError: no task can be asked; what is missing is named.
+    """
+    paper = prepare(
+        checkpoint, suite, engine, limit=limit, seed=seed, data_dir=data_dir, include=include
+    )
+    return sit(paper, engine, cache, sink, progress=progress, order=order)
+
+
+def sit(
+    paper: Paper,
+    engine: Engine,
+    cache: ResponseCache,
+    sink: Sink | None = None,
+    *,
+    progress: Progress | None = None,
+    order: Order = "random",
+) -> Examination:
+    """Work off a prepared paper; see `examine`."""
+    session = _Session(paper, sink, progress)
+    keys = [part.key for question in paper.questions for part in question.parts]
+    known = dict(cache.get(list(dict.fromkeys(keys))))
+    session.cached = set(known)
+    stopped = session.take(known)
+    for sampling, parts in _windows(paper, known, order):
+        if stopped:
+            break
+        for batch in _timed(_ask(engine, sampling, parts)):
+            fresh = {parts[position].key: response for position, response in batch}
+            kept = {key: r for key, r in fresh.items() if r.error is None}
+            if kept:
+                cache.put(kept)
+            if session.take(fresh):
+                stopped = True
+                break
+    rows = samples_table(session.in_order())
+    return Examination(paper.id, session.manifest(stopped), rows)
+
+
+def _windows(
+    paper: Paper, known: Mapping[str, Response], order: Order
+) -> Iterator[tuple[Sampling | None, list[Part]]]:
+    """Yield what is still to be asked: parts that share a sampling, each key once."""
+    questions = list(paper.questions)
+    if order == "random":
+        random.Random(str(paper.head["seed"])).shuffle(questions)
+    groups: dict[Sampling | None, dict[str, Part]] = {}
+    for question in questions:
+        exam = paper.exams[question.exam]
+        weighs = exam.output_type != "generate_until"
+        group = groups.setdefault(None if weighs else exam.sampling, {})
+        group.update({part.key: part for part in question.parts if part.key not in known})
+    for sampling, wanted in groups.items():
+        parts = list(wanted.values())
+        size = _WINDOW if order == "random" else max(1, len(parts))
+        for start in range(0, len(parts), size):
+            yield sampling, parts[start : start + size]
+
+
+def _ask(engine: Engine, sampling: Sampling | None, parts: Sequence[Part]) -> Iterator[Batch]:
+    if sampling is None:
+        return engine.loglikelihood([(p.request.prompt, p.continuation or "") for p in parts])
+    return engine.generate([part.request for part in parts], sampling)
+
+
+def _timed(batches: Iterable[Batch]) -> Iterator[Batch]:
+    """Give every response its share, by tokens, of the wall time since the batch before.
+
+    Text is made fit for UTF-8 here, so that it is scored as it will be read from the cache.
+    """
+    start = time.monotonic()
+    for batch in batches:
+        elapsed = time.monotonic() - start
+        weights = [1 + response.tokens_in + 8 * response.tokens_out for _, response in batch]
+        unit = elapsed / max(1, sum(weights))
+        yield [
+            (
+                position,
+                response._replace(seconds=unit * weight, text=replace_surrogates(response.text)),
+            )
+            for (position, response), weight in zip(batch, weights, strict=True)
+        ]
+        start = time.monotonic()
+
+
+class _Session:
+    """The state of one examination: which parts are answered, which rows are scored."""
+
+    def __init__(self, paper: Paper, sink: Sink | None, progress: Progress | None) -> None:
+        self.paper = paper
+        self.sink = sink
+        self.progress = progress
+        self.cached: set[str] = set()
+        self.answers: dict[str, Response] = {}
+        self.rows: dict[int, Sample] = {}
+        self._markers: dict[int, Marker] = {}
+        self._waiting: dict[str, list[int]] = {}
+        for number, question in enumerate(paper.questions):
+            for part in question.parts:
+                self._waiting.setdefault(part.key, []).append(number)
+
+    def take(self, fresh: Mapping[str, Response]) -> bool:
+        """Score every question that the new answers complete; True when the sink says stop."""
+        self.answers.update(fresh)
+        touched = dict.fromkeys(n for key in fresh for n in self._waiting.get(key, ()))
+        scored = []
+        for number in touched:
+            question = self.paper.questions[number]
+            if all(part.key in self.answers for part in question.parts):
+                self.rows[number] = self._row(question)
+                scored.append(self.rows[number])
+        if not scored:
+            return False
+        if self.progress is not None:
+            self.progress(scored[-1].task, len(self.rows), len(self.paper.questions))
+        return bool(self.sink is not None and self.sink(scored))
+
+    def _row(self, question: Question) -> Sample:
+        exam = self.paper.exams[question.exam]
+        if question.exam not in self._markers:
+            self._markers[question.exam] = marker(exam)
+        responses = [self.answers[part.key] for part in question.parts]
+        continuations = [part.continuation or "" for part in question.parts]
+        mark = self._markers[question.exam](question.instance, responses, continuations)
+        instance = exam.instances[question.instance]
+        errors = [response.error for response in responses if response.error]
+        weighed = question.parts[0].continuation is not None
+        return Sample(
+            task=exam.name,
+            instance=instance.id,
+            sample=question.sample,
+            cluster=instance.cluster,
+            prompt=question.prompt,
+            prompt_digest=_prompt_digest(question),
+            response=(mark.extracted or "") if weighed else responses[0].text,
+            score=mark.score,
+            extracted=mark.extracted,
+            reason=mark.reason,
+            details=mark.details,
+            tokens_in=sum(response.tokens_in for response in responses),
+            tokens_out=sum(response.tokens_out for response in responses),
+            finish=responses[-1].finish,
+            error=errors[0] if errors else None,
+        )
+
+    def in_order(self) -> Iterator[Sample]:
+        """Yield the scored rows in task and file order."""
+        for number in sorted(self.rows):
+            yield self.rows[number]
+
+    def manifest(self, stopped: bool) -> dict[str, Any]:
+        """Return the examination's manifest: the paper's head, scores and cost per task."""
+        tasks = {name: dict(about) for name, about in self.paper.head["tasks"].items()}
+        cost: dict[str, Any] = {
+            name: {"tokens_in": 0, "tokens_out": 0, "seconds": 0.0, "cached": 0} for name in tasks
+        }
+        for about in tasks.values():
+            about |= {"scored": 0, "score": 0.0, "errors": 0}
+        for number, row in self.rows.items():
+            about, spent = tasks[row.task], cost[row.task]
+            about["scored"] += 1
+            about["score"] += row.score
+            about["errors"] += row.error is not None
+            spent["tokens_in"] += row.tokens_in
+            spent["tokens_out"] += row.tokens_out
+            parts = self.paper.questions[number].parts
+            spent["seconds"] += sum(self.answers[part.key].seconds for part in parts)
+            spent["cached"] += all(part.key in self.cached for part in parts)
+        for about in tasks.values():
+            about["score"] = about["score"] / about["scored"] if about["scored"] else None
+        return {
+            "id": self.paper.id,
+            **self.paper.head,
+            "tasks": tasks,
+            "missing": dict(self.paper.missing),
+            "cost": cost,
+            "stopped": stopped,
+            "created": datetime.now(UTC).isoformat(timespec="seconds"),
+        }
+
+
+def _prompt_digest(question: Question) -> str:
+    import hashlib
+
+    return hashlib.sha256(question.prompt.encode("utf-8", "surrogatepass")).hexdigest()[:32]

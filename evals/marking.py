@@ -1,0 +1,129 @@
+"""Turns responses into scores: by our scorer, or by lm-eval's filters and metrics.
+
+A score that cannot be computed is 0 with its reason; nothing a model says stops an examination.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from evals.records import Response
+from evals.tasks.exam import Exam
+from proctor.errors import UsageError
+
+
+class Mark(NamedTuple):
+    """The score of one question, 0 to 1, with what was extracted and why."""
+
+    score: float
+    extracted: str | None
+    reason: str
+    details: Mapping[str, Any]
+
+
+Marker = Callable[[int, Sequence[Response], Sequence[str]], Mark]
+
+
+def marker(exam: Exam) -> Marker:
+    """Return the function (instance index, responses, continuations) -> Mark for an exam.
+
+    Raises:
+        UsageError: the task names a scorer that does not exist.
+    """
+    if exam.meta.scorer is None:
+        return _guarded(_LmEvalMarker(exam))
+    from evals.scoring import SCORERS
+
+    if exam.meta.scorer not in SCORERS:
+        known = ", ".join(sorted(SCORERS))
+        raise UsageError(f"task {exam.name}: no scorer {exam.meta.scorer!r}; there are {known}")
+    scorer = SCORERS[exam.meta.scorer]
+
+    def mark(index: int, responses: Sequence[Response], _: Sequence[str]) -> Mark:
+        score = scorer(exam.instances[index].document, responses[0].text)
+        return Mark(float(score.score), score.extracted, score.reason, score.details)
+
+    return _guarded(mark)
+
+
+def _guarded(mark: Marker) -> Marker:
+    def guarded(index: int, responses: Sequence[Response], continuations: Sequence[str]) -> Mark:
+        errors = [response.error for response in responses if response.error]
+        if errors:
+            return Mark(0.0, None, "no response", {})
+        try:
+            return mark(index, responses, continuations)
+        except Exception as error:
+            return Mark(0.0, None, f"scorer failed: {type(error).__name__}: {error}"[:300], {})
+
+    return guarded
+
+
+class _LmEvalMarker:
+    """Runs a task's own filters and `process_results` on one instance."""
+
+    def __init__(self, exam: Exam) -> None:
+        self.exam = exam
+
+    def __call__(
+        self, index: int, responses: Sequence[Response], continuations: Sequence[str]
+    ) -> Mark:
+        from lm_eval.api.instance import Instance
+
+        document = dict(self.exam.instances[index].document)
+        instances = []
+        for number, (response, text) in enumerate(zip(responses, continuations, strict=True)):
+            kind = "generate_until" if response.logprob is None else "loglikelihood"
+            instance = Instance(kind, document, ("", text), number, (self.exam.name, index, 1))
+            answer = (response.logprob, response.greedy) if text else response.text
+            instance.resps = [answer]
+            instances.append(instance)
+        metrics: dict[str, Any] = {}
+        filtered: dict[str, Any] = {}
+        for ensemble in self.exam.task._filters:
+            ensemble.apply(instances)
+            answers = [instance.filtered_resps[ensemble.name] for instance in instances]
+            filtered[ensemble.name] = answers
+            found = self.exam.task.process_results(document, answers)
+            metrics |= {f"{metric},{ensemble.name}": value for metric, value in found.items()}
+        return self._chosen(metrics, filtered, continuations, responses)
+
+    def _chosen(
+        self,
+        metrics: Mapping[str, Any],
+        filtered: Mapping[str, Any],
+        continuations: Sequence[str],
+        responses: Sequence[Response],
+    ) -> Mark:
+        chosen = choose_metric(list(metrics), self.exam.meta.metric, self.exam.meta.filter)
+        value = metrics[chosen]
+        if not isinstance(value, (int, float)):
+            return Mark(0.0, None, f"metric {chosen} is not a number", {"metrics": str(metrics)})
+        if len(responses) > 1:
+            best = max(range(len(responses)), key=lambda i: responses[i].logprob or 0.0)
+            extracted = continuations[best].strip()
+        else:
+            extracted = str(filtered[chosen.split(",", 1)[1]][0])
+        numbers = {k: v for k, v in metrics.items() if isinstance(v, (int, float, list, str))}
+        return Mark(float(value), extracted, chosen, {"metrics": numbers})
+
+
+def choose_metric(names: Sequence[str], metric: str | None, filter_name: str | None) -> str:
+    """Return which of "metric,filter" counts: as set, else the first metric's last filter.
+
+    The last, because lm-eval tasks list the strict filter first and the flexible one after it,
+    and a strict pattern gives 0 to a model that phrases its answer in another way.
+
+    Raises:
+        UsageError: none fits what was set.
+    """
+    wanted = metric or names[0].split(",", 1)[0]
+    fitting = [
+        name
+        for name in names
+        if name.split(",", 1)[0] == wanted and filter_name in (None, name.split(",", 1)[1])
+    ]
+    if not fitting:
+        raise UsageError(f"no metric {wanted!r} with filter {filter_name!r} among {list(names)}")
+    return fitting[-1]

@@ -1,0 +1,248 @@
+"""An exam paper: every request of a suite for one checkpoint, and the id they determine.
+
+Nothing is generated here; a paper is what `--dry-run` shows and what the examiner works off.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from evals.backends import Engine
+from evals.records import Checkpoint, Request, Sampling, sample_seed
+from evals.suites import Suite, SuiteTask
+from evals.tasks.exam import Conversation, Exam
+from evals.tasks.loading import limited, load_exams
+from evals.tasks.meta import task_files
+from evals.tasks.sources import data_folder
+from proctor.digest import digest_json
+from proctor.errors import ProctorError
+
+
+class Part(NamedTuple):
+    """One request to the engine: a prompt to answer, or a continuation to weigh."""
+
+    key: str
+    request: Request
+    continuation: str | None = None
+
+
+class Question(NamedTuple):
+    """One sample of one instance: a row once all its parts are answered."""
+
+    exam: int
+    instance: int
+    sample: int
+    parts: tuple[Part, ...]
+
+    @property
+    def prompt(self) -> str:
+        """The rendered prompt."""
+        return self.parts[0].request.prompt
+
+
+@dataclass(frozen=True)
+class Paper:
+    """All questions of a suite, in task and file order, and what the record says about them.
+
+    `missing` has, for every task that cannot be asked, the sentence that says why.
+    """
+
+    id: str
+    exams: tuple[Exam, ...]
+    questions: tuple[Question, ...]
+    head: Mapping[str, Any]
+    missing: Mapping[str, str] = field(default_factory=dict)
+
+
+def prepare(
+    checkpoint: Checkpoint,
+    suite: Suite,
+    engine: Engine,
+    *,
+    limit: int | None = None,
+    seed: int = 0,
+    data_dir: Path | None = None,
+    include: Sequence[Path] = (),
+    allow_data_drift: bool = False,
+) -> Paper:
+    """Load the suite's tasks and render every prompt.
+
+    Raises:
+        ProctorError: no task of the suite can be asked, or a task's name or data digest is wrong.
+    """
+    missing: dict[str, str] = {}
+    exams: list[Exam] = []
+    folder, files = data_folder(data_dir), task_files(include)
+    for entry in suite.tasks:
+        try:
+            loaded = load_exams(
+                entry.name, data_dir=folder, include=include, few_shot=entry.few_shot, known=files
+            )
+        except ProctorError as error:
+            if error.exit_code == 2:
+                raise
+            missing[entry.name] = str(error)
+            continue
+        for exam in loaded:
+            _check_drift(exam, entry, allow_data_drift)
+            exams.append(_as_suite_says(exam, entry, suite, limit, seed))
+    if not exams:
+        raise ProctorError("; ".join(missing.values()))
+    key = response_keys(checkpoint, engine)
+    questions: list[Question] = []
+    tasks: dict[str, Any] = {}
+    for number, exam in enumerate(exams):
+        asked, digest = _questions(number, exam, engine, key)
+        questions += asked
+        tasks[exam.name] = _about(exam, digest)
+    head = {
+        "checkpoint": {"digest": checkpoint.digest, "name": checkpoint.name},
+        "suite": {"name": suite.name, "role": suite.role, "digest": suite.digest},
+        "tasks": tasks,
+        "engine": {"name": engine.name, "version": engine.version, "dtype": engine.dtype},
+        "seed": seed,
+    }
+    determined = head | {"checkpoint": checkpoint.digest, "missing": sorted(missing)}
+    return Paper(digest_json(determined)[:32], tuple(exams), tuple(questions), head, missing)
+
+
+def _check_drift(exam: Exam, entry: SuiteTask, allowed: bool) -> None:
+    pinned = entry.data_digest
+    if pinned is None or allowed or exam.data_digest.startswith(pinned):
+        return
+    raise ProctorError(
+        f"task {exam.name}: its instances have the digest {exam.data_digest[:16]}, the suite pins "
+        f"{pinned}: restore the data, or give --allow-data-drift to examine on what is there"
+    )
+
+
+def _as_suite_says(
+    exam: Exam, entry: SuiteTask, suite: Suite, limit: int | None, seed: int
+) -> Exam:
+    limits = [n for n in (entry.limit, limit) if n is not None]
+    changes: dict[str, Any] = {
+        key: value
+        for key, value in (
+            ("metric", entry.metric),
+            ("filter", entry.filter),
+            ("chat", entry.chat),
+            ("system", suite.system if exam.meta.system is None else None),
+        )
+        if value is not None
+    }
+    return limited(
+        replace(
+            exam,
+            meta=exam.meta.model_copy(update=changes),
+            family=entry.family or exam.family,
+            sampling=replace(exam.sampling, seed=seed if exam.sampling.temperature > 0 else 0),
+        ),
+        min(limits, default=None),
+    )
+
+
+def response_keys(checkpoint: Checkpoint, engine: Engine) -> Callable[[str], str]:
+    """Return the function from a request's own digest to its key in the response cache.
+
+    A key is 64 hex digits: 32 for who answers (checkpoint digest; engine name, version and
+    dtype), 32 for the request, so that a store may keep each answerer's responses together.
+    """
+    who = digest_json(
+        {
+            "checkpoint": checkpoint.digest,
+            "engine": [engine.name, engine.version, engine.dtype],
+        }
+    )[:32]
+    return lambda request: who + request[:32]
+
+
+def _questions(
+    number: int, exam: Exam, engine: Engine, key: Callable[[str], str]
+) -> tuple[list[Question], str]:
+    chat = engine.has_chat_template if exam.meta.chat is None else exam.meta.chat
+    if chat and not engine.has_chat_template:
+        raise ProctorError(
+            f"task {exam.name} is set to use a chat template and the checkpoint has none: "
+            "add one to its tokenizer, or set chat: false"
+        )
+    template = hashlib.sha256()
+    asked: list[Question] = []
+    weighs = exam.output_type != "generate_until"
+    for index, built in enumerate(exam.conversations(chat)):
+        several = built if isinstance(built, list) else [built]
+        for conversation in several:
+            _update(template, conversation)
+        prompts = [_rendered(conversation, engine) for conversation in several]
+        if weighs:
+            context = prompts if isinstance(built, list) else prompts[0]
+            parts = _weighed(exam, index, context, chat, key)
+            asked.append(Question(number, index, 0, parts))
+            continue
+        for sample in range(exam.repeats):
+            part = generation_part(prompts[0], exam.sampling, sample, key)
+            asked.append(Question(number, index, sample, (part,)))
+    return asked, template.hexdigest()
+
+
+def _update(running: Any, conversation: Conversation) -> None:
+    for message in conversation.messages:
+        running.update(f"{message['role']}\0{message['content']}\0".encode())
+    running.update(f"{conversation.text}\0{int(conversation.open_answer)}\n".encode())
+
+
+def _rendered(conversation: Conversation, engine: Engine) -> str:
+    if not conversation.messages:
+        return conversation.text
+    return engine.render(conversation.messages, conversation.open_answer)
+
+
+def generation_part(
+    prompt: str, sampling: Sampling, sample: int, key: Callable[[str], str]
+) -> Part:
+    """Return the request for one sample of a prompt, keyed by all that determines the answer."""
+    running = hashlib.sha256(repr(sorted(sampling.as_json().items())).encode())
+    running.update(f"\0{sample}\0{prompt}".encode())
+    seed = sample_seed(sampling.seed, prompt, sample) if sampling.temperature > 0 else 0
+    return Part(key(running.hexdigest()), Request(prompt, seed))
+
+
+def _weighed(
+    exam: Exam, index: int, context: str | list[str], chat: bool, key: Callable[[str], str]
+) -> tuple[Part, ...]:
+    built = exam.task.construct_requests(
+        dict(exam.instances[index].document),
+        context,
+        metadata=(exam.name, index, 1),
+        apply_chat_template=chat,
+        chat_template=None,
+    )
+    parts = []
+    for instance in built if isinstance(built, list) else [built]:
+        if instance.request_type != "loglikelihood":
+            raise ProctorError(
+                f"task {exam.name} asks for {instance.request_type}, which is not supported: "
+                "use a generation or multiple-choice task"
+            )
+        prompt, text = instance.args[:2]
+        digest = hashlib.sha256(f"loglikelihood\0{len(prompt)}\0{prompt}{text}".encode())
+        parts.append(Part(key(digest.hexdigest()), Request(prompt), text))
+    return tuple(parts)
+
+
+def _about(exam: Exam, template_digest: str) -> dict[str, Any]:
+    return {
+        "version": str(exam.meta.version),
+        "scorer": exam.meta.scorer or "lm-eval",
+        "metric": exam.meta.metric or ("score" if exam.meta.scorer else ""),
+        "data_digest": exam.data_digest,
+        "n": len(exam.instances),
+        "limit": exam.limit,
+        "sampling": exam.sampling.as_json() | {"samples": exam.repeats},
+        "few_shot": exam.few_shot,
+        "family": exam.family,
+        "template_digest": template_digest,
+    }

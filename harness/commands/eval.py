@@ -1,0 +1,165 @@
+"""`proctor eval`: examine checkpoints on a suite, with one engine for all of them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from harness.console import json_option, log, print_json, printable, workspace_option
+from harness.progress import progress_of
+
+if TYPE_CHECKING:
+    from evals.backends import Engine
+    from evals.suites import Suite
+    from harness.examinations import StoredExamination
+
+
+@click.command("eval")
+@click.argument("checkpoints", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option("--suite", "suite_name", help="A suite's name or YAML file; see `proctor suites`.")
+@click.option("--tasks", "task_names", help="Only these tasks, separated by commas.")
+@click.option("--limit", type=click.IntRange(min=1), help="Only the first N instances of a task.")
+@click.option("--seed", type=int, default=0, show_default=True, help="Of sampled responses.")
+@click.option("--unseen", is_flag=True, help="Look at an unseen suite; the look is recorded.")
+@click.option(
+    "--backend",
+    type=click.Choice(["hf", "vllm", "server"]),
+    default="hf",
+    show_default=True,
+    help="Where responses come from.",
+)
+@click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16.")
+@click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
+@click.option(
+    "--data-dir",
+    type=click.Path(file_okay=False, path_type=Path),
+    help="Where the data files of tasks are (else PROCTOR_DATA).",
+)
+@click.option(
+    "--include",
+    multiple=True,
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A folder with further tasks and suites.",
+)
+@click.option("--allow-data-drift", is_flag=True, help="Accept data other than the suite pins.")
+@click.option("--dry-run", is_flag=True, help="Say what would be asked, and stop.")
+@workspace_option
+@json_option
+def command(**options: Any) -> None:
+    """Examine CHECKPOINTS on a suite; finished examinations are found again, not redone."""
+    from evals.backends.opening import open_engine
+    from harness.examinations import checkpoint_at, examine_into
+    from harness.store import Workspace
+
+    suite = _suite(options["suite_name"], options["task_names"], options["include"])
+    found = [checkpoint_at(folder) for folder in options["checkpoints"]]
+    engine = open_engine(
+        options["backend"],
+        found[0].folder,
+        dtype=options["dtype"],
+        batch_size=options["batch_size"],
+    )
+    shared = {key: options[key] for key in ("limit", "seed", "data_dir", "include")}
+    shared["allow_data_drift"] = options["allow_data_drift"]
+    if options["dry_run"]:
+        _show_plan(engine, found, suite, shared, options["as_json"])
+        return
+    done: list[StoredExamination] = []
+    workspace = Workspace.open(options["workspace"])
+    for number, checkpoint in enumerate(found):
+        if number:
+            engine.swap(checkpoint.folder)
+        with progress_of(checkpoint.name) as progress:
+            done.append(
+                examine_into(
+                    workspace,
+                    checkpoint,
+                    suite,
+                    engine,
+                    unseen=options["unseen"],
+                    progress=progress,
+                    **shared,
+                )
+            )
+        for name, reason in done[-1].manifest["missing"].items():
+            log(f"proctor: left out {name}: {reason}")
+    engine.close()
+    if options["as_json"]:
+        print_json({"examinations": [_document(one) for one in done]})
+        return
+    for one in done:
+        _show(one)
+
+
+def _suite(name: str | None, tasks: str | None, include: Sequence[Path]) -> Suite:
+    from evals.suites import load_suite, suite_of_tasks
+
+    names = [part.strip() for part in (tasks or "").split(",") if part.strip()]
+    if name is None and not names:
+        raise click.UsageError("give --suite, or --tasks")
+    if name is None:
+        return suite_of_tasks(names)
+    suite = load_suite(name, include)
+    return suite.only(names) if names else suite
+
+
+def _show_plan(
+    engine: Engine, checkpoints: Sequence[Any], suite: Suite, shared: Any, as_json: bool
+) -> None:
+    from evals.paper import prepare
+
+    plan = []
+    for number, checkpoint in enumerate(checkpoints):
+        if number:
+            engine.swap(checkpoint.folder)
+        paper = prepare(checkpoint, suite, engine, **shared)
+        tasks = {}
+        for position, exam in enumerate(paper.exams):
+            asked = [q for q in paper.questions if q.exam == position]
+            tasks[exam.name] = {
+                "instances": len(exam.instances),
+                "requests": sum(len(q.parts) for q in asked),
+                "prompt_characters": sum(len(q.prompt) for q in asked),
+                "most_tokens_out": len(asked) * exam.sampling.max_tokens,
+            }
+        plan.append({"checkpoint": checkpoint.name, "tasks": tasks, "missing": dict(paper.missing)})
+    if as_json:
+        print_json({"plan": plan})
+        return
+    for one in plan:
+        click.echo(printable(str(one["checkpoint"])))
+        for name, about in dict(one["tasks"]).items():
+            click.echo(
+                f"  {name}: {about['instances']:,} instances, {about['requests']:,} requests, "
+                f"{about['prompt_characters']:,} characters in, at most "
+                f"{about['most_tokens_out']:,} tokens out"
+            )
+        for reason in dict(one["missing"]).values():
+            click.echo(printable(f"  left out: {reason}"))
+
+
+def _document(examination: StoredExamination) -> dict[str, Any]:
+    return {**examination.manifest, "folder": str(examination.folder), "fresh": examination.fresh}
+
+
+def _show(examination: StoredExamination) -> None:
+    manifest = examination.manifest
+    known = "" if examination.fresh else ", found in the workspace"
+    click.echo(printable(f"{manifest['checkpoint']['name']} on {manifest['suite']['name']}{known}"))
+    for name, task in manifest["tasks"].items():
+        limit = f", first {task['limit']} only" if task["limit"] else ""
+        errors = f", {task['errors']} errors" if task["errors"] else ""
+        click.echo(printable(f"  {name:<24}{_score(task)}{limit}{errors}"))
+
+
+def _score(task: Any) -> str:
+    """Return score, half the width of its 95 % interval and n; the score counts as 0/1."""
+    score, n = task["score"], task["scored"]
+    if score is None:
+        return "no score"
+    half = 1.96 * math.sqrt(max(score * (1 - score), 0.25 / n) / n)
+    return f"{score:.4f} ±{half:.4f}  n={n}"
