@@ -1,6 +1,7 @@
 """Whether two mathematical answers are equal: by spelling, by value, else by computer algebra.
 
-Computer algebra runs in a child process whose CPU time is bounded; it never runs answers as code. Safe from threads, from forked and from daemonic processes: each process has its own child.
+Computer algebra runs in a child process whose CPU time is bounded; it never runs answers as code.
+Safe from threads, from forked and from daemonic processes: each process has its own child.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ _START_SECONDS = 60.0
 _MAX_CHARACTERS = 1_000
 _MAX_DEPTH = 40
 _CODE = re.compile(r"__|\bimport\b|\blambda\b|\b(?:eval|exec|open|system|getattr|compile)\s*\(")
-_TOWER = re.compile(r"\^\s*\{?\s*\(?\s*\d+\s*\^|\*\*\s*\(?\s*\d+\s*\*\*")
+_TOWER = re.compile(r"(?:(?:\^|\*\*)[\s({]{0,4}\d{1,9}\s*){3}")
 _LONG_DIGITS = re.compile(r"\d{250}")
 
 

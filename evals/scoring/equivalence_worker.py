@@ -67,7 +67,7 @@ def equivalent(gold: str, candidate: str) -> bool:
 
     try:
         left, right = _parsed(gold), _parsed(candidate)
-        return bool(left and right and verify(left, right, timeout_seconds=None))
+        return bool(left and right and verify(list(left), list(right), timeout_seconds=None))
     except (Exception, RecursionError):  # whatever a parser throws at a hostile answer
         return False
 

@@ -49,14 +49,12 @@ def last_boxed(response: str) -> str | None:
     `\boxed 5` holds the text up to the next $ or line end (Hendrycks et al. 2021,
     arXiv 2103.03874). A last box that never closes holds nothing; the one before it does not count.
     """
-    last = None
-    for last in _BOX.finditer(response):
-        pass
-    if last is None:
+    boxes = [match.end() for match in _BOX.finditer(response)]
+    if not boxes:
         return None
-    if response[last.end() : last.end() + 1] != "{":
-        return re.split(r"[$\n]", response[last.end() : last.end() + _LONGEST], maxsplit=1)[0].strip()
-    return _balanced(response, last.end())
+    if response[boxes[-1] : boxes[-1] + 1] != "{":
+        return re.split(r"[$\n]", response[boxes[-1] : boxes[-1] + _LONGEST], maxsplit=1)[0].strip()
+    return _balanced(response, boxes[-1])
 
 
 def _balanced(text: str, opening: int) -> str | None:
@@ -106,11 +104,9 @@ def _last_single_dollars(response: str) -> tuple[int, str]:
 
 def plain_answer(response: str) -> str | None:
     """Return the text after the last "answer is", or a short response as a whole, or None."""
-    said = None
-    for said in _SAYS.finditer(response):
-        pass
-    if said is not None:
-        line = response[said.end() : said.end() + _LONGEST].partition("\n")[0]
+    said = [match.end() for match in _SAYS.finditer(response)]
+    if said:
+        line = response[said[-1] : said[-1] + _LONGEST].partition("\n")[0]
         return line.strip().rstrip(".").strip("*").strip() or None
     text = response.strip()
     return text if text and len(text) <= 300 else None

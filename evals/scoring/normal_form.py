@@ -43,8 +43,12 @@ _REPLACEMENTS = (
     ("\\geq", "\\ge"),
     ("\\neq", "\\ne"),
 )
-_TEXT_UNIT = re.compile(r"(?<=[\d})\]])\s*\\(?:text|mbox|mathrm|textrm)\s*\{[^{}]*\}(?:\^\{?\d\}?)?$")
-_TEXT = re.compile(r"\\(?:text|mbox|mathrm|textrm|textbf|mathbf|textit|operatorname)\s*\{([^{}]*)\}")
+_TEXT_UNIT = re.compile(
+    r"(?<=[\d})\]])\s*\\(?:text|mbox|mathrm|textrm)\s*\{[^{}]*\}(?:\^\{?\d\}?)?$"
+)
+_TEXT = re.compile(
+    r"\\(?:text|mbox|mathrm|textrm|textbf|mathbf|textit|operatorname)\s*\{([^{}]*)\}"
+)
 _UNIT_WORD = re.compile(
     r"(?<=\d)\s*(?:square\s+)?(?:units?|inches|inch|feet|foot|ft|cm|mm|km|meters?|miles?|mph|hours?|"
     r"minutes?|seconds?|days?|weeks?|years?|dollars?|cents?|degrees?|percent|points?|pounds?|"
@@ -55,7 +59,9 @@ _SHORT_FRACTION = re.compile(r"\\frac(?:(\d)(\d)|(\d)\{([^{}]*)\}|\{([^{}]*)\}(\
 _SHORT_ROOT = re.compile(r"\\sqrt(\d|[a-z])(?![a-z])")
 _SLASH = re.compile(r"(-?\d+)/(\d+)")
 _THOUSANDS = re.compile(r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?")
-_RATIONAL = re.compile(r"-?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})|-?\\frac\{-?\d{1,40}\}\{\d{1,40}\}")
+_RATIONAL = re.compile(
+    r"-?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})|-?\\frac\{-?\d{1,40}\}\{\d{1,40}\}"
+)
 _TRAILING_ZEROS = re.compile(r"(?<=\d)\.0+(?!\d)")
 
 

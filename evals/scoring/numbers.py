@@ -59,9 +59,7 @@ def same_value(gold: str, found: str) -> bool:
         return False
 
 
-def _compare(
-    instance: Mapping[str, Any], response: str, same: Callable[[str, str], bool]
-) -> Score:
+def _compare(instance: Mapping[str, Any], response: str, same: Callable[[str, str], bool]) -> Score:
     gold = gsm8k_gold(text_field(instance, "answer"))
     found = last_number(response)
     if found is None:

@@ -70,7 +70,9 @@ class Verifier:
                 known = ", ".join(self.parameters) or "none"
                 raise ProctorError(f"{self.id} has no argument {name!r}; it takes: {known}")
             if not _is(value, kind):
-                raise ProctorError(f"{self.id} needs {name!r} to be {kind.value}, not {value!r:.80}")
+                raise ProctorError(
+                    f"{self.id} needs {name!r} to be {kind.value}, not {value!r:.80}"
+                )
         missing = sorted(self.required - present.keys())
         if missing:
             raise ProctorError(f"{self.id} needs the argument {missing[0]!r}; add it to its kwargs")

@@ -33,9 +33,7 @@ def loose_variants(response: str) -> tuple[str, ...]:
     return tuple(dict.fromkeys(text for text in variants if text.strip()))
 
 
-def follow(
-    ids: Sequence[str], kwargs: Sequence[Mapping[str, Any]], response: str
-) -> Following:
+def follow(ids: Sequence[str], kwargs: Sequence[Mapping[str, Any]], response: str) -> Following:
     """Judge a response against every instruction of its prompt.
 
     Raises:

@@ -101,7 +101,7 @@ def repeat_prompt(response: str, *, prompt_to_repeat: str) -> bool:
 
 @IFEVAL.verifier("combination:two_responses", "Gives two responses separated by ******.")
 def two_responses(response: str) -> bool:
-    """Exactly two different responses stand between separators; only the outer ones may be empty."""
+    """Exactly two different responses stand between separators; only outer ones may be empty."""
     parts = [part.strip() for part in response.split("******")]
     if not all(parts[1:-1]):
         return False
@@ -109,7 +109,9 @@ def two_responses(response: str) -> bool:
     return len(given) == 2 and given[0] != given[1]
 
 
-@IFEVAL.verifier("detectable_format:constrained_response", "Answers yes, no or maybe in a set form.")
+@IFEVAL.verifier(
+    "detectable_format:constrained_response", "Answers yes, no or maybe in a set form."
+)
 def constrained_response(response: str) -> bool:
     """One of the three sentences occurs."""
     return any(choice in response for choice in _CHOICES)

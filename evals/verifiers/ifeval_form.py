@@ -39,9 +39,7 @@ def number_placeholders(response: str, *, num_placeholders: float) -> bool:
     return found >= num_placeholders
 
 
-@IFEVAL.verifier(
-    "detectable_content:postscript", "Adds a postscript.", postscript_marker=Kind.TEXT
-)
+@IFEVAL.verifier("detectable_content:postscript", "Adds a postscript.", postscript_marker=Kind.TEXT)
 def postscript(response: str, *, postscript_marker: str) -> bool:
     """The marker occurs, in any case; P.S. and P.P.S may hold spaces."""
     marker = postscript_marker.strip()

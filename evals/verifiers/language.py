@@ -77,7 +77,9 @@ def _profiles() -> _Profiles:
         counts = {gram: n for gram, n in profile["freq"].items() if len(gram) <= 3}
         totals = profile["n_words"]
         where = [rows.setdefault(gram, len(rows)) for gram in counts]
-        columns.append((profile["name"], where, [n / totals[len(g) - 1] for g, n in counts.items()]))
+        columns.append(
+            (profile["name"], where, [n / totals[len(g) - 1] for g, n in counts.items()])
+        )
     table = np.zeros((len(rows), len(columns)))
     for column, (_, where, values) in enumerate(columns):
         table[where, column] = values
