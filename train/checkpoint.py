@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proctor.digest import digest_file
 from proctor.errors import ProctorError, UsageError
+from proctor.files import read_json
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
@@ -106,6 +107,40 @@ def load(folder: Path, *, chat_template: str | None = None, dtype: str = "float3
             f"{folder} has {len(tokenizer)} tokens in its tokenizer but only {rows} embeddings: "
             "resize the embeddings"
         )
+    return Loaded(model, tokenizer, choices)
+
+
+def load_with_head(
+    folder: Path, *, labels: int | None, seed: int, chat_template: str | None = None
+) -> Loaded:
+    """Load a model with a linear head on the last token in place of its vocabulary.
+
+    Args:
+        folder: a language model, which gets a new head drawn by `seed`, or a reward model.
+        labels: the outputs of the head; None means that the folder must have a head already.
+        seed: of a new head.
+        chat_template: see `load`.
+
+    Raises:
+        ProctorError: the folder cannot be used; see `load`.
+    """
+    import torch
+    from transformers import AutoModelForSequenceClassification, set_seed
+
+    tokenizer, choices = load_tokenizer(folder, chat_template)
+    architectures = read_json(folder / "config.json").get("architectures") or [""]
+    if labels is None and "SequenceClassification" not in architectures[0]:
+        raise ProctorError(f"{folder} is not a reward model: train one with a reward stage first")
+    set_seed(seed)
+    options = {} if labels is None else {"num_labels": labels}
+    try:
+        model = AutoModelForSequenceClassification.from_pretrained(
+            folder, dtype=torch.float32, local_files_only=True, use_safetensors=True, **options
+        )
+    except (OSError, ValueError, KeyError) as error:
+        raise ProctorError(f"{folder} cannot be loaded ({_first_line(error)})") from error
+    # The head reads the last token that is not padding, so the model has to know the pad token.
+    model.config.get_text_config().pad_token_id = tokenizer.pad_token_id
     return Loaded(model, tokenizer, choices)
 
 

@@ -1,9 +1,9 @@
-"""On-policy preference pairs: a checkpoint answers, a verifier says which answers pass.
+"""On-policy preference pairs: checkpoints answer, a verifier, model or judge says which is better.
 
-Per prompt `samples` answers are drawn and every distinct passing answer can be chosen over every
-distinct failing one; `per_prompt` such pairs are kept, shortest difference in length first, so
-that a pair differs in being right rather than in being long. Finished chunks of prompts are
-handed to a sink as they come and are not sampled again.
+With a verifier every passing answer can be chosen over every failing one, the nearest in length
+first, so that a pair differs in being right rather than in being long. With a reward model the
+best answer is chosen over the worst if the two are far enough apart. An answer that was cut off
+never counts as good.
 """
 
 from __future__ import annotations
@@ -11,67 +11,52 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from itertools import product
 from pathlib import Path
-from typing import Any, NamedTuple, Protocol
+from typing import Any, Literal, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from proctor.digest import canonical_json, digest_bytes, digest_file, digest_json
+from proctor.digest import canonical_json, digest_file
 from proctor.errors import ProctorError
 from proctor.files import write_atomically
-from train.checkpoint import checkpoint_digest, load
-from train.course import quiet_machine
-from train.rewards import RewardRow, Scorer, known_scorers, refuse_unseen
-from train.rows import Message, read_rows
-from train.sampling import Sample, sample
+from train.answers import (
+    Answer,
+    Author,
+    FolderSink,
+    Judge,
+    SampleSettings,
+    Sink,
+    VerifierJudge,
+    collect,
+    mean_score,
+    read_prompts,
+)
+from train.rewards import Scorer
+
+Prefer = Callable[[Mapping[str, Any], str, str], float]
+"""A judge of two answers: above 0 for the first, below 0 for the second, 0 for neither."""
 
 
-class PairSettings(BaseModel):
-    """How pairs are sampled and kept; `passes` is the score from which an answer has passed."""
+class PairSettings(SampleSettings):
+    """How pairs are sampled and kept.
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    `by` "passing" pairs answers that score `passes` or more with answers that do not; "gap"
+    pairs the best with the worst if their scores differ by `min_gap` or more. `per_prompt`
+    bounds the pairs of one prompt (with "gap" the next best and next worst follow).
+    """
 
-    samples: int = Field(default=4, ge=2)
-    max_new: int = Field(default=2048, ge=1)
-    temperature: float = Field(default=1.0, gt=0)
-    top_p: float = Field(default=1.0, gt=0, le=1)
+    samples: int = Field(default=4, ge=1)
+    by: Literal["passing", "gap"] = "passing"
     per_prompt: int = Field(default=1, ge=1)
-    passes: float = Field(default=1.0, gt=0, le=1)
-    chunk: int = Field(default=64, ge=1)
-    threads: int | None = Field(default=None, ge=1)
-    chat_template: str | None = None
-
-
-class Sink(Protocol):
-    """Keeps finished chunks: `get` returns what `put` was given under the same key, or None."""
-
-    def get(self, key: str) -> bytes | None:
-        """Return the chunk stored under a key."""
-
-    def put(self, key: str, value: bytes) -> None:
-        """Store a chunk so that it survives a crash."""
-
-
-class FolderSink:
-    """A sink that keeps every chunk as a file of a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def get(self, key: str) -> bytes | None:
-        """Return the chunk stored under a key."""
-        path = self.folder / f"{key}.json"
-        return path.read_bytes() if path.is_file() else None
-
-    def put(self, key: str, value: bytes) -> None:
-        """Store a chunk so that it survives a crash."""
-        write_atomically(self.folder / f"{key}.json", value)
+    passes: float = Field(default=1.0, gt=0)
+    min_gap: float = Field(default=0.0, ge=0)
 
 
 class PairsResult(NamedTuple):
     """The file of pairs, its digest, and what became of the prompts.
 
     `too_long` prompts left no room for an answer; `all_passed` and `all_failed` ones had nothing
-    to compare. `mean_score` is over all sampled answers.
+    to compare (with "gap": too near each other, counted as `all_passed`); in `inconsistent`
+    pairs the judge's answer changed with the order. `mean_score` is over all answers.
     """
 
     path: Path
@@ -81,18 +66,13 @@ class PairsResult(NamedTuple):
     too_long: int
     all_passed: int
     all_failed: int
+    inconsistent: int
     mean_score: float
     tokens: int
 
 
-class _Answer(NamedTuple):
-    text: str
-    score: float
-    tokens: int
-
-
 def make_pairs(
-    base: Path,
+    base: Path | Sequence[Path],
     data: Path,
     settings: PairSettings,
     out: Path,
@@ -100,158 +80,107 @@ def make_pairs(
     seed: int,
     sink: Sink | None = None,
     scorers: Mapping[str, Scorer] | None = None,
+    judge: Judge | None = None,
+    prefer: Prefer | None = None,
     progress: Callable[[int, int, Mapping[str, float]], None] | None = None,
     base_digest: str | None = None,
 ) -> PairsResult:
-    """Sample answers to the prompts in `data` from `base` and write verified pairs to `out`.
+    """Sample answers to the prompts in `data` and write preference pairs to `out`.
 
     Args:
-        base: the checkpoint that answers.
-        data: JSONL rows with `prompt` (or `messages`), `scorer` and `instance`.
+        base: the checkpoint that answers, or several.
+        data: JSONL rows with `prompt` (or `messages`); with a verifier also `scorer` and
+            `instance`.
         settings: see `PairSettings`.
         out: the JSONL file of pairs, replaced as a whole.
         seed: of the sampling.
         sink: keeps finished chunks; by default a folder beside `out`.
         scorers: what the rows' `scorer` names mean; `evals.scoring.SCORERS` by default.
+        judge: scores the answers in place of the rows' scorers (a reward model, say).
+        prefer: a pairwise judge, asked in both orders: a pair is kept only if it agrees with
+            the scores both times.
         progress: told the chunk, the chunks and the mean score so far.
-        base_digest: the checkpoint's digest if it is known.
+        base_digest: the digest of a single checkpoint if it is known.
 
     Raises:
-        ProctorError: there is no prompt, or no pair comes of them; the message says which of
-            passing, failing and being too long they all did.
+        ProctorError: there is no prompt, or no pair comes of them; the message says what
+            happened to all of them.
     """
-    rows = [row for _, _, row in read_rows(data, "reward")]
-    if not rows:
-        raise ProctorError(f"{data} holds no prompt to sample answers for: it is empty")
-    asked = [RewardRow(row["scorer"], row["instance"]) for row in rows]
-    if scorers is None:
-        refuse_unseen(asked)
-        scorers = known_scorers(row.scorer for row in asked)
-    identity = digest_json(
-        [base_digest or checkpoint_digest(base), digest_file(data), settings.model_dump(), seed]
+    bases = [base] if isinstance(base, Path) else list(base)
+    rows = read_prompts(data, scored=judge is None)
+    digest = base_digest if len(bases) == 1 else None
+    answers = collect(
+        rows,
+        [Author(folder, settings, digest=digest) for folder in bases],
+        judge or VerifierJudge(rows, scorers),
+        seed=seed,
+        sink=sink or FolderSink(out.parent / f"{out.name}.chunks"),
+        progress=progress,
     )
-    sampler = _Sampler(base, settings, scorers, seed)
-    keeper = sink or FolderSink(out.parent / f"{out.name}.chunks")
-    answers: list[list[_Answer]] = []
-    chunks = range(0, len(rows), settings.chunk)
-    for number, start in enumerate(chunks):
-        key = digest_json([identity, number])
-        stored = keeper.get(key)
-        if stored is None:
-            part = slice(start, start + settings.chunk)
-            chunk = sampler.chunk(number, [row["prompt"] for row in rows[part]], asked[part])
-            stored = canonical_json([[list(answer) for answer in row] for row in chunk])
-            keeper.put(key, stored)
-        answers.extend(_read_chunk(stored))
-        if progress is not None:
-            progress(number + 1, len(chunks), {"score": _mean(answers)})
-    return _write(rows, answers, settings, data, out)
+    return _write(rows, answers, settings, data, out, prefer=prefer)
 
 
-class _Sampler:
-    """Loads the checkpoint when the first chunk that is not yet stored asks for it."""
-
-    def __init__(
-        self, base: Path, settings: PairSettings, scorers: Mapping[str, Scorer], seed: int
-    ) -> None:
-        self.base = base
-        self.settings = settings
-        self.scorers = scorers
-        self.seed = seed
-        self._loaded: Any = None
-
-    def chunk(
-        self, number: int, prompts: Sequence[Sequence[Message]], asked: Sequence[RewardRow]
-    ) -> list[list[_Answer]]:
-        settings = self.settings
-        with quiet_machine(settings.threads):
-            if self._loaded is None:
-                import torch
-
-                self._loaded = load(self.base, chat_template=settings.chat_template)
-                self._loaded.model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
-            drawn = sample(
-                self._loaded,
-                prompts,
-                samples=settings.samples,
-                max_new=settings.max_new,
-                temperature=settings.temperature,
-                top_p=settings.top_p,
-                seed=int(digest_bytes(f"{self.seed}/{number}".encode())[:12], 16),
-            )
-        return [
-            [self._judge(row, answer) for answer in answers]
-            for row, answers in zip(asked, drawn, strict=True)
-        ]
-
-    def _judge(self, row: RewardRow, answer: Sample) -> _Answer:
-        # An answer that was cut off is not an answer, whatever stands in it.
-        passed = float(self.scorers[row.scorer](row.instance, answer.text).score)
-        return _Answer(answer.text, passed if answer.ended else 0.0, answer.tokens)
-
-
-def _read_chunk(stored: bytes) -> list[list[_Answer]]:
-    import json
-
-    return [[_Answer(*answer) for answer in row] for row in json.loads(stored)]
-
-
-def _mean(answers: Sequence[Sequence[_Answer]]) -> float:
-    scores = [answer.score for row in answers for answer in row]
-    return sum(scores) / len(scores) if scores else 0.0
-
-
-def best_pairs(
-    answers: Sequence[_Answer], passes: float, keep: int
-) -> list[tuple[_Answer, _Answer]]:
-    """Return up to `keep` (passed, failed) pairs, the nearest in length first, ties by order."""
-    passed = list({answer.text: answer for answer in answers if answer.score >= passes}.values())
-    failed = list({answer.text: answer for answer in answers if answer.score < passes}.values())
-    pairs = sorted(
+def best_pairs(answers: Sequence[Answer], settings: PairSettings) -> list[tuple[Answer, Answer]]:
+    """Return the (better, worse) pairs of one prompt, as many as the settings keep."""
+    distinct = list({answer.text: answer for answer in reversed(answers)}.values())[::-1]
+    if settings.by == "gap":
+        ended = sorted((a for a in distinct if a.ended), key=lambda answer: -answer.score)
+        couples = [(ended[i], ended[-1 - i]) for i in range(len(ended) // 2)]
+        far = [(a, b) for a, b in couples if a.score > b.score and _gap(a, b) >= settings.min_gap]
+        return far[: settings.per_prompt]
+    passed = [answer for answer in distinct if _passes(answer, settings)]
+    failed = [answer for answer in distinct if not _passes(answer, settings)]
+    nearest = sorted(
         product(range(len(passed)), range(len(failed))),
         key=lambda at: (abs(passed[at[0]].tokens - failed[at[1]].tokens), at),
     )
-    # No answer is used twice while others are left: copies teach nothing new.
-    used: set[tuple[str, int]] = set()
-    kept: list[tuple[_Answer, _Answer]] = []
-    for good, bad in pairs:
-        if ("passed", good) in used or ("failed", bad) in used:
-            continue
-        used |= {("passed", good), ("failed", bad)}
-        kept.append((passed[good], failed[bad]))
-    return kept[:keep]
+    # No answer is used twice: copies of it would teach nothing new.
+    kept: list[tuple[int, int]] = []
+    for good, bad in nearest:
+        if all(good != other_good and bad != other_bad for other_good, other_bad in kept):
+            kept.append((good, bad))
+    return [(passed[good], failed[bad]) for good, bad in kept[: settings.per_prompt]]
+
+
+def _passes(answer: Answer, settings: PairSettings) -> bool:
+    return answer.ended and answer.score >= settings.passes
+
+
+def _gap(better: Answer, worse: Answer) -> float:
+    return better.score - worse.score
 
 
 def _write(
     rows: Sequence[Mapping[str, Any]],
-    answers: Sequence[Sequence[_Answer]],
+    answers: Sequence[Sequence[Answer]],
     settings: PairSettings,
     data: Path,
     out: Path,
+    *,
+    prefer: Prefer | None,
 ) -> PairsResult:
     lines: list[bytes] = []
-    too_long = all_passed = all_failed = 0
+    too_long = all_passed = all_failed = inconsistent = 0
     for row, drawn in zip(rows, answers, strict=True):
+        pairs = best_pairs(drawn, settings)
         too_long += not drawn
-        all_passed += bool(drawn) and all(answer.score >= settings.passes for answer in drawn)
-        all_failed += bool(drawn) and all(answer.score < settings.passes for answer in drawn)
-        for chosen, rejected in best_pairs(drawn, settings.passes, settings.per_prompt):
-            pair = {
-                "prompt": row["prompt"],
-                "chosen": [{"role": "assistant", "content": chosen.text}],
-                "rejected": [{"role": "assistant", "content": rejected.text}],
-                "chosen_score": chosen.score,
-                "rejected_score": rejected.score,
-            }
-            lines.append(canonical_json(pair) + b"\n")
+        if drawn and not pairs:
+            failed = settings.by == "passing" and not any(_passes(a, settings) for a in drawn)
+            all_failed += failed
+            all_passed += not failed
+        for chosen, rejected in pairs:
+            if prefer is not None and not agreed(prefer, row, chosen.text, rejected.text):
+                inconsistent += 1
+                continue
+            lines.append(canonical_json(_pair(row, chosen, rejected)) + b"\n")
     if not lines:
         raise ProctorError(
-            f"{data} gave no preference pair: of {len(rows)} prompts {all_passed} had only passing "
-            f"and {all_failed} only failing answers, {too_long} left no room for an answer; raise "
-            "'samples' or take prompts the model sometimes gets right"
+            f"{data} gave no preference pair: of {len(rows)} prompts {all_passed} had only good "
+            f"and {all_failed} only failing answers, {too_long} left no room for an answer, and "
+            f"the judge was of two minds on {inconsistent} pairs; raise 'samples' or take prompts "
+            "the model sometimes gets right"
         )
     write_atomically(out, b"".join(lines))
-    tokens = sum(answer.tokens for drawn in answers for answer in drawn)
     return PairsResult(
         path=out,
         digest=digest_file(out),
@@ -260,6 +189,23 @@ def _write(
         too_long=too_long,
         all_passed=all_passed,
         all_failed=all_failed,
-        mean_score=_mean(answers),
-        tokens=tokens,
+        inconsistent=inconsistent,
+        mean_score=mean_score(answers),
+        tokens=sum(answer.tokens for drawn in answers for answer in drawn),
     )
+
+
+def agreed(prefer: Prefer, row: Mapping[str, Any], better: str, worse: str) -> bool:
+    """Tell whether a judge prefers `better` in both orders of showing the two answers."""
+    return prefer(row, better, worse) > 0 and prefer(row, worse, better) < 0
+
+
+def _pair(row: Mapping[str, Any], chosen: Answer, rejected: Answer) -> dict[str, Any]:
+    return {
+        "prompt": row["prompt"],
+        "chosen": [{"role": "assistant", "content": chosen.text}],
+        "rejected": [{"role": "assistant", "content": rejected.text}],
+        "chosen_score": chosen.score,
+        "rejected_score": rejected.score,
+        "margin": _gap(chosen, rejected),
+    }

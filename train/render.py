@@ -79,6 +79,16 @@ def render_prompts(
     return ids
 
 
+def render_whole(
+    tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]]
+) -> list[list[int]]:
+    """Tokenise whole conversations, the last answer's end token included."""
+    ids: list[list[int]] = []
+    for start in range(0, len(conversations), _BATCH):
+        ids.extend(_template(tokenizer, conversations[start : start + _BATCH])["input_ids"])
+    return ids
+
+
 def _by_marks(
     tokenizer: PreTrainedTokenizerBase, batch: Sequence[Sequence[Message]]
 ) -> list[tuple[list[int], list[int]]]:

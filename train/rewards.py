@@ -111,6 +111,11 @@ def text_of(completion: Any) -> str:
     return str(completion[-1]["content"])
 
 
+def reward_rows(rows: Iterable[Mapping[str, Any]]) -> list[RewardRow]:
+    """Return what scores each row."""
+    return [RewardRow(row["scorer"], row["instance"]) for row in rows]
+
+
 def known_scorers(names: Iterable[str]) -> dict[str, Scorer]:
     """Look scorers up in `evals.scoring` by name.
 

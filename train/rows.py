@@ -15,8 +15,8 @@ from typing import Any, Literal, TypedDict
 from proctor.errors import ProctorError
 from proctor.files import read_jsonl
 
-Kind = Literal["demonstration", "preference", "reward"]
-KINDS: tuple[Kind, ...] = ("demonstration", "preference", "reward")
+Kind = Literal["demonstration", "preference", "reward", "prompt", "rating"]
+HELPSTEER = ("helpfulness", "correctness", "coherence", "complexity", "verbosity")
 ROLES = ("system", "user", "assistant", "tool")
 
 
@@ -34,8 +34,9 @@ def read_rows(
 
     A demonstration is `{"messages"}`; a preference `{"prompt", "chosen", "rejected"}`, with the
     optional numbers `margin`, `chosen_score` and `rejected_score`; a reward row `{"prompt",
-    "scorer", "instance"}`. All of `prompt`, `chosen` and `rejected` come out as lists of
-    messages.
+    "scorer", "instance"}`; a prompt only `{"prompt"}`; a rating the answer with its
+    `attributes` (or HelpSteer2's columns). All of `prompt`, `chosen` and `rejected` come out
+    as lists of messages.
 
     Args:
         path: the file.
@@ -64,6 +65,8 @@ def kind_of(row: Mapping[str, Any]) -> Kind:
     """
     if "scorer" in row:
         return "reward"
+    if "attributes" in row or ("response" in row and any(name in row for name in HELPSTEER)):
+        return "rating"
     if "chosen" in row or "rejected" in row:
         return "preference"
     if "messages" in row or "completion" in row:
@@ -110,10 +113,34 @@ def _split_common(
     return chosen[:same], chosen[same:], rejected[same:]
 
 
-def _reward(row: Mapping[str, Any]) -> dict[str, Any]:
+def _rating(row: Mapping[str, Any]) -> dict[str, Any]:
+    given = row.get("attributes", {name: row[name] for name in HELPSTEER if name in row})
+    if not isinstance(given, dict) or not given:
+        raise ValueError(f"needs 'attributes', or the numbers {', '.join(HELPSTEER)}")
+    attributes = {name: _number(given, name) for name in given}
+    if "messages" in row:
+        messages = _messages(row, "messages")
+    else:
+        answer = "response" if "response" in row else "completion"
+        messages = _turns(row, "prompt", "user") + _turns(row, answer, "assistant")
+    return {"messages": messages, "attributes": attributes}
+
+
+def _prompt(row: Mapping[str, Any]) -> dict[str, Any]:
+    if "scorer" in row:
+        return _reward(row)
+    return {"prompt": _open_prompt(row)}
+
+
+def _open_prompt(row: Mapping[str, Any]) -> list[Message]:
     prompt = _messages(row, "messages") if "messages" in row else _turns(row, "prompt", "user")
     if prompt[-1]["role"] == "assistant":
         raise ValueError("the prompt ends with an assistant turn; leave the answer to the model")
+    return prompt
+
+
+def _reward(row: Mapping[str, Any]) -> dict[str, Any]:
+    prompt = _open_prompt(row)
     if not isinstance(row.get("scorer"), str):
         raise ValueError("the field 'scorer' must be the name of a scorer")
     if not isinstance(row.get("instance"), dict):
@@ -156,4 +183,10 @@ def _number(row: Mapping[str, Any], field: str) -> float:
     return float(value)
 
 
-_NORMALISE = {"demonstration": _demonstration, "preference": _preference, "reward": _reward}
+_NORMALISE = {
+    "demonstration": _demonstration,
+    "preference": _preference,
+    "reward": _reward,
+    "prompt": _prompt,
+    "rating": _rating,
+}

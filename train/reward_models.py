@@ -1,0 +1,220 @@
+"""Reward models at work: scoring answers, combining models, measuring their accuracy.
+
+A reward model is a folder that one of the reward stages wrote. It can judge sampled answers
+(`ModelJudge`), reward a policy (`ModelReward`), and be examined on held-out pairs by category.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from proctor.errors import ProctorError
+from train.checkpoint import checkpoint_digest, load_with_head
+from train.render import render_whole
+from train.rewards import text_of
+from train.rows import Message, read_rows
+
+if TYPE_CHECKING:
+    import numpy as np
+
+# Weights of the five attributes in the overall reward of Nemotron-4 340B Reward (its model card).
+NEMOTRON_WEIGHTS = {
+    "helpfulness": 0.3,
+    "correctness": 0.74,
+    "coherence": 0.46,
+    "complexity": 0.47,
+    "verbosity": -0.33,
+}
+
+
+class RewardModel:
+    """A reward model in memory.
+
+    Args:
+        folder: what a reward stage wrote.
+        weights: of the attributes, for a model with several; by default Nemotron-4's if the
+            attributes are HelpSteer2's.
+        batch: conversations of one forward pass.
+
+    Raises:
+        ProctorError: the folder is no reward model, or its attributes have no weights.
+    """
+
+    def __init__(
+        self, folder: Path, *, weights: Mapping[str, float] | None = None, batch: int = 64
+    ) -> None:
+        import torch
+
+        loaded = load_with_head(folder, labels=None, seed=0)
+        self.folder = folder
+        self.digest = checkpoint_digest(folder)
+        self.tokenizer = loaded.tokenizer
+        self.model = loaded.model.eval().to("cuda" if torch.cuda.is_available() else "cpu")
+        self.batch = batch
+        labels: Mapping[int, str] = self.model.config.id2label
+        self.names = [labels[place] for place in range(len(labels))]
+        self.weights = self._weights(weights)
+
+    def _weights(self, given: Mapping[str, float] | None) -> list[float]:
+        if len(self.names) == 1:
+            return [1.0]
+        table = NEMOTRON_WEIGHTS if given is None else given
+        missing = [name for name in self.names if name not in table]
+        if missing:
+            raise ProctorError(
+                f"the reward model {self.folder} rates {missing[0]!r}, which has no weight: give "
+                "one weight per attribute"
+            )
+        return [table[name] for name in self.names]
+
+    def outputs(self, conversations: Sequence[Sequence[Message]]) -> np.ndarray[Any, Any]:
+        """Return the head's outputs, (conversations, attributes) float64.
+
+        Raises:
+            ProctorError: a conversation is longer than the model's positions.
+        """
+        import numpy as np
+        import torch
+
+        ids = render_whole(self.tokenizer, conversations)
+        context = getattr(self.model.config, "max_position_embeddings", None)
+        longest = max(map(len, ids), default=0)
+        if context and longest > context:
+            raise ProctorError(
+                f"an answer of {longest} tokens is longer than the {context} that the reward model "
+                f"{self.folder} can read"
+            )
+        found = np.zeros((len(ids), len(self.names)))
+        order = sorted(range(len(ids)), key=lambda place: len(ids[place]))
+        device = next(self.model.parameters()).device
+        for start in range(0, len(order), self.batch):
+            places = order[start : start + self.batch]
+            padded = self.tokenizer.pad(
+                {"input_ids": [ids[place] for place in places]}, return_tensors="pt"
+            ).to(device)
+            with torch.no_grad():
+                logits = self.model(**padded).logits
+            found[places] = logits.double().cpu().numpy()
+        return found
+
+    def score(self, conversations: Sequence[Sequence[Message]]) -> np.ndarray[Any, Any]:
+        """Return one reward per conversation, (conversations,) float64: the weighted outputs."""
+        import numpy as np
+
+        rewards: np.ndarray[Any, Any] = self.outputs(conversations) @ np.array(self.weights)
+        return rewards
+
+
+class ModelJudge:
+    """Judges sampled answers by a reward model."""
+
+    def __init__(self, model: RewardModel) -> None:
+        self.model = model
+
+    @property
+    def identity(self) -> str:
+        """Name the model and its weights."""
+        return f"{self.model.digest} {self.model.weights}"
+
+    def score(self, row: Mapping[str, Any], answers: Sequence[str]) -> list[float]:
+        """Return the reward of each answer to a row's prompt."""
+        turns = [[*row["prompt"], _said(answer)] for answer in answers]
+        return [float(reward) for reward in self.model.score(turns)] if turns else []
+
+
+class ModelReward:
+    """A TRL reward function that gives a reward model's score.
+
+    Args:
+        model: the reward model.
+        name: what TRL's metrics call it.
+    """
+
+    def __init__(self, model: RewardModel, name: str = "reward_model") -> None:
+        self.model = model
+        self.__name__ = name
+
+    def __call__(
+        self, prompts: Sequence[Any], completions: Sequence[Any], **_: Any
+    ) -> list[float | None]:
+        """Return one reward per completion."""
+        turns = [
+            [*prompt, _said(text_of(completion))]
+            for prompt, completion in zip(prompts, completions, strict=True)
+        ]
+        return [float(reward) for reward in self.model.score(turns)]
+
+
+def _said(text: str) -> Message:
+    return {"role": "assistant", "content": text}
+
+
+def helpful_unless_unsafe(
+    helpful: np.ndarray[Any, Any], safe: np.ndarray[Any, Any], about_safety: np.ndarray[Any, Any]
+) -> np.ndarray[Any, Any]:
+    """Combine a helpfulness and a safety reward as Llama 2 does.
+
+    The safety score counts where the prompt is about safety or the score is below 0.15, the
+    helpfulness score elsewhere; the logit of the combined score is then whitened over the batch
+    (arXiv 2307.09288, section 3.2.3).
+
+    Args:
+        helpful: (answers,) logits of the helpfulness model.
+        safe: (answers,) logits of the safety model.
+        about_safety: (answers,) bool, whether the prompt may elicit unsafe answers.
+
+    Returns:
+        (answers,) rewards with mean 0 and standard deviation 1 (0 where they do not differ).
+    """
+    import numpy as np
+
+    unsafe = safe < math.log(0.15 / 0.85)
+    combined = np.where(about_safety | unsafe, safe, helpful)
+    spread = combined.std()
+    centred: np.ndarray[Any, Any] = combined - combined.mean()
+    return centred / spread if spread > 0 else centred
+
+
+class Accuracy(NamedTuple):
+    """How often a reward model prefers the chosen answer; a tie counts half."""
+
+    right: float
+    pairs: int
+
+    @property
+    def share(self) -> float:
+        """Return the accuracy from 0 to 1."""
+        return self.right / self.pairs
+
+
+def accuracy_by_category(
+    score: Callable[[Sequence[Sequence[Message]]], Sequence[float]], data: Path
+) -> dict[str, Accuracy]:
+    """Measure a reward model on held-out pairs, per category and over all (`all`).
+
+    Args:
+        score: the reward of each conversation.
+        data: JSONL pairs in RewardBench's format: `prompt`, `chosen`, `rejected`, and the
+            category in `subset` or `category`.
+
+    Raises:
+        ProctorError: the file holds no pair, or a bad row.
+    """
+    from proctor.files import read_jsonl
+
+    categories = [str(row.get("subset", row.get("category", "all"))) for _, row in read_jsonl(data)]
+    rows = [row for _, _, row in read_rows(data, "preference")]
+    if not rows:
+        raise ProctorError(f"{data} holds no preference pair to measure accuracy on: it is empty")
+    chosen = score([[*row["prompt"], *row["chosen"]] for row in rows])
+    rejected = score([[*row["prompt"], *row["rejected"]] for row in rows])
+    counts: dict[str, Accuracy] = {}
+    for category, good, bad in zip(categories, chosen, rejected, strict=True):
+        right = 1.0 if good > bad else 0.5 if good == bad else 0.0
+        for name in {category, "all"}:
+            before = counts.get(name, Accuracy(0.0, 0))
+            counts[name] = Accuracy(before.right + right, before.pairs + 1)
+    return dict(sorted(counts.items()))
