@@ -14,18 +14,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from harness.gate.eligibility import setting_problems, suite_problems
 from harness.gate.evidence import Role, TaskEvidence
 from harness.gate.verdict import Problem
-
-# What must agree between the two examinations of a task, and how it is called in a message.
-SAME = {
-    "version": "task version",
-    "scorer": "scorer",
-    "metric": "metric",
-    "data_digest": "data",
-    "sampling": "sampling settings",
-    "few_shot": "number of few-shot examples",
-}
 
 
 @dataclass(frozen=True)
@@ -78,7 +69,7 @@ def pair_samples(
     if candidate_manifest is not None:
         role = candidate_manifest["suite"]["role"]
     tables = (_by_task(candidate), _by_task(incumbent))
-    evidence, problems = [], _suite_problems(*manifests)
+    evidence, problems = [], suite_problems(*manifests)
     for task in dict.fromkeys([*tables[0], *tables[1]]):
         settings = [m.get("tasks", {}).get(task, {}) for m in manifests]
         found = _pair_task(task, role, tables, settings, errors)
@@ -87,22 +78,6 @@ def pair_samples(
         else:
             problems += found
     return Pairing(tuple(evidence), tuple(problems))
-
-
-def _suite_problems(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[Problem]:
-    if not ours or not theirs:
-        return []
-    mine, other = ours["suite"], theirs["suite"]
-    if (mine["name"], mine["digest"]) == (other["name"], other["digest"]):
-        return []
-    return [
-        Problem(
-            None,
-            f"the two examinations are of different suites ({mine['name']} {mine['digest'][:12]} "
-            f"and {other['name']} {other['digest'][:12]})",
-            f"proctor eval {theirs['checkpoint']['digest'][:16]} --suite {mine['name']}",
-        )
-    ]
 
 
 def _by_task(table: pa.Table) -> dict[str, pa.Table]:
@@ -115,8 +90,8 @@ def _by_task(table: pa.Table) -> dict[str, pa.Table]:
 
 
 def _flat(table: pa.Table, name: str) -> pa.Array:
-    column = table.column(name).combine_chunks()
-    return pa.concat_arrays(column.chunks) if isinstance(column, pa.ChunkedArray) else column
+    column = table.column(name)
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def _pair_task(
@@ -129,7 +104,7 @@ def _pair_task(
     for name, side in zip(("candidate", "incumbent"), tables, strict=True):
         if task not in side:
             return [Problem(task, f"{task}: the {name} has no samples of it", "proctor eval")]
-    messages = _setting_problems(task, settings)
+    messages = setting_problems(task, *settings)
     first = _lay_out(tables[0][task], None)
     second = _lay_out(tables[1][task], first.instances)
     for name, laid in (("candidate", first), ("incumbent", second)):
@@ -144,21 +119,6 @@ def _pair_task(
     if messages:
         return [Problem(task, message, "proctor eval") for message in messages]
     return _evidence(task, role, first, second, settings[0].get("family"))
-
-
-def _setting_problems(task: str, settings: list[Mapping[str, Any]]) -> list[str]:
-    ours, theirs = settings
-    messages = [
-        f"{task}: the two differ in {words} ({ours[key]} and {theirs[key]})"
-        for key, words in SAME.items()
-        if key in ours and key in theirs and ours[key] != theirs[key]
-    ]
-    for name, side in (("candidate", ours), ("incumbent", theirs)):
-        if side.get("limit") is not None:
-            messages.append(
-                f"{task}: the {name} was examined on the first {side['limit']} instances only"
-            )
-    return messages
 
 
 def _lay_out(table: pa.Table, known: pa.Array | None) -> _Side:
@@ -283,6 +243,6 @@ def _length(side: _Side, name: str) -> NDArray[np.float64] | None:
 def _characters(side: _Side) -> NDArray[np.float64] | None:
     if "response" not in side.table.column_names or side.table.column("response").null_count:
         return None
-    lengths = pc.utf8_length(_flat(side.table, "response")).to_numpy(zero_copy_only=False)
+    lengths = pc.utf8_length(side.table.column("response")).to_numpy()
     laid = np.asarray(lengths, np.float64)[side.order].reshape(side.shape)
     return np.asarray(laid.mean(axis=1))

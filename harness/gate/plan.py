@@ -1,0 +1,267 @@
+"""What the suites can decide, before any GPU time is spent.
+
+For every rule and task: the smallest difference it finds with the planned power, and the
+instances it would need for what the rule asks. A rule that its suite cannot decide is refused.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any, NamedTuple
+
+from harness.gate.early import LOOKS
+from harness.gate.rules import Better, Floor, Gate, NotWorse, Tasks, Unseen
+from harness.gate.statistics import design, detectable_difference, instances_needed, spend
+from harness.gate.statistics.power import normal_detectable, normal_instances
+from harness.gate.statistics.types import z_upper
+from proctor.errors import UsageError
+
+CONTESTED = 0.10
+
+
+@dataclass(frozen=True)
+class TaskSize:
+    """What is known of a task before it is asked.
+
+    `n` instances in `clusters` clusters (None: each its own), `contested` the share that two
+    checkpoints are expected to answer differently (from earlier examinations where there are
+    any), `deviation` the spread of graded differences where scores are not 0/1.
+    """
+
+    n: int
+    contested: float = CONTESTED
+    clusters: int | None = None
+    deviation: float | None = None
+
+    @property
+    def effective(self) -> int:
+        """The instances that count: one a cluster, as if a cluster agreed with itself fully."""
+        return self.n if self.clusters is None else min(self.n, self.clusters)
+
+    @property
+    def spread(self) -> float:
+        """Standard deviation of one instance's difference where there is no true difference."""
+        return math.sqrt(self.contested) if self.deviation is None else self.deviation
+
+
+@dataclass(frozen=True)
+class PlanRow:
+    """What one rule can decide on one task; differences in score units (0..1).
+
+    `asked` is the margin, or the gain hoped for (None where none was said); `detectable` what is
+    found with the planned power at all instances, `detectable_early` where the examination may
+    stop early; `needed` the instances for `asked`.
+    """
+
+    rule: str
+    task: str
+    n: int
+    level: float
+    asked: float | None
+    detectable: float | None
+    detectable_early: float | None
+    needed: int | None
+    decidable: bool
+    message: str
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON."""
+        return asdict(self)
+
+
+class _Question(NamedTuple):
+    """One rule on one task, at the level and power planned."""
+
+    rule: str
+    task: str
+    size: TaskSize
+    level: float
+    power: float
+
+    @property
+    def gap(self) -> float:
+        """The distance from its threshold at which a score is shown to be on the right side."""
+        return normal_detectable(self.size.effective, self.size.spread, self.level, self.power)
+
+    @property
+    def stretch(self) -> float:
+        """By how much stopping early enlarges what can be detected."""
+        fixed = z_upper(self.level) + z_upper(1 - self.power)
+        return design(self.level, LOOKS, self.power).drift / fixed
+
+    def row(self, **found: Any) -> PlanRow:
+        """Return the plan's row."""
+        return PlanRow(self.rule, self.task, self.size.n, self.level, **found)
+
+
+def plan(
+    gate: Gate,
+    dev: Mapping[str, TaskSize],
+    unseen: Mapping[str, TaskSize] | None = None,
+    *,
+    dev_look: int = 1,
+    unseen_look: int = 1,
+    candidates: int = 1,
+    gain: float | None = None,
+    power: float = 0.8,
+) -> list[PlanRow]:
+    """Return a row for every statistical rule and task, at the levels these looks may use.
+
+    `candidates` judged together divide the level (as the first of Holm's steps does); `gain` is
+    what one hopes to show of a target task, in score units.
+    """
+    level = (spend(gate.alpha, dev_look) if gate.spend else gate.alpha) / candidates
+    rows: list[PlanRow] = []
+    for rule in gate.rules:
+        if isinstance(rule, Unseen):
+            spent = spend(gate.alpha, unseen_look)
+            rows += [
+                _margin(_Question("unseen", task, size, spent, power), rule.margin)
+                for task, size in (unseen or {}).items()
+            ]
+        elif isinstance(rule, Better):
+            rows += _targets(rule, dev, level, power, gain)
+        elif isinstance(rule, NotWorse):
+            rows += _guards(rule, dev, level, power)
+        elif isinstance(rule, Floor) and rule.task in dev:
+            rows.append(_floor(_Question("floor", rule.task, dev[rule.task], level, power), rule))
+    return rows
+
+
+def require_decidable(rows: Sequence[PlanRow]) -> None:
+    """Refuse a gate whose suites cannot decide it.
+
+    Raises:
+        UsageError: naming the first such rule, its task and the instances it needs.
+    """
+    for row in rows:
+        if not row.decidable:
+            raise UsageError(f"the gate cannot be decided: {row.message}")
+
+
+def _targets(
+    rule: Better, dev: Mapping[str, TaskSize], level: float, power: float, gain: float | None
+) -> list[PlanRow]:
+    chosen = _choose(rule.tasks, dev)
+    return [
+        _better(_Question("better", task, size, level / len(chosen), power), rule.by, gain)
+        for task, size in chosen.items()
+    ]
+
+
+def _guards(
+    rule: NotWorse, dev: Mapping[str, TaskSize], level: float, power: float
+) -> list[PlanRow]:
+    return [
+        _margin(_Question("not_worse", task, size, level, power), margin)
+        for task, size in _choose(rule.tasks, dev).items()
+        if (margin := rule.margin_of(task)) is not None
+    ]
+
+
+def _choose(tasks: Tasks, sizes: Mapping[str, TaskSize]) -> dict[str, TaskSize]:
+    return {name: size for name, size in sizes.items() if tasks == "all" or name in tasks}
+
+
+def _better(q: _Question, by: float, gain: float | None) -> PlanRow:
+    found = _detectable(q, by)
+    place = f"better: {q.task} ({q.size.n:,} instances)"
+    if found is None or found > 1:
+        text = f"{place} is too small for any gain to be shown"
+        return q.row(
+            asked=gain,
+            detectable=None,
+            detectable_early=None,
+            needed=None,
+            decidable=False,
+            message=text,
+        )
+    needed = None if gain is None else _needed_for_gain(q, gain - by)
+    decidable = gain is None or found <= gain
+    text = f"{place} finds a gain of {_points(found)} points"
+    if gain is not None:
+        text += f", hoped for {_points(gain)}{_wanting(decidable, needed)}"
+    return q.row(
+        asked=gain,
+        detectable=found,
+        detectable_early=by + (found - by) * q.stretch,
+        needed=needed,
+        decidable=decidable,
+        message=text,
+    )
+
+
+def _margin(q: _Question, margin: float) -> PlanRow:
+    effective = normal_instances(margin, q.size.spread, q.level, q.power)
+    needed = _whole(q.size, effective)
+    decidable = q.gap <= margin
+    text = (
+        f"{q.rule}: {q.task} ({q.size.n:,} instances) resolves {_points(q.gap)} points, asked for "
+        f"{_points(margin)}{_wanting(decidable, needed)}"
+    )
+    return q.row(
+        asked=margin,
+        detectable=q.gap,
+        detectable_early=q.gap * q.stretch,
+        needed=needed,
+        decidable=decidable,
+        message=text,
+    )
+
+
+def _floor(q: _Question, rule: Floor) -> PlanRow:
+    """A floor is decidable where a perfect score would pass it."""
+    size = TaskSize(q.size.n, clusters=q.size.clusters, deviation=_rate_spread(rule.min))
+    gap = q._replace(size=size).gap
+    needed = _whole(size, math.ceil(math.log(q.level) / math.log(rule.min)))
+    decidable = q.size.n >= (needed or 0)
+    text = (
+        f"floor: {rule.task} ({q.size.n:,} instances) shows a score {_points(gap)} points above "
+        f"the floor of {_points(rule.min)}"
+    )
+    if not decidable:
+        text = (
+            f"floor: {rule.task} has {q.size.n:,} instances; even a perfect score shows the floor "
+            f"of {_points(rule.min)} only from {needed:,} instances"
+        )
+    return q.row(
+        asked=None,
+        detectable=gap,
+        detectable_early=gap * q.stretch,
+        needed=needed,
+        decidable=decidable,
+        message=text,
+    )
+
+
+def _rate_spread(rate: float) -> float:
+    return math.sqrt(rate * (1 - rate))
+
+
+def _detectable(q: _Question, by: float) -> float | None:
+    if by or q.size.deviation is not None:
+        return by + q.gap
+    return detectable_difference(q.size.effective, q.size.contested, q.level, q.power)
+
+
+def _needed_for_gain(q: _Question, gain: float) -> int | None:
+    if q.size.deviation is not None:
+        return _whole(q.size, normal_instances(gain, q.size.spread, q.level, q.power))
+    return _whole(q.size, instances_needed(gain, q.size.contested, q.level, q.power))
+
+
+def _whole(size: TaskSize, effective: int | None) -> int | None:
+    """Return instances for effective ones: clusters keep their size."""
+    return None if effective is None else math.ceil(effective * size.n / size.effective)
+
+
+def _wanting(decidable: bool, needed: int | None) -> str:
+    if decidable:
+        return ""
+    return f"; that takes {needed:,} instances" if needed else "; no exam is large enough"
+
+
+def _points(value: float) -> str:
+    return f"{100 * value:.1f}"
