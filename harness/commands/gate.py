@@ -63,7 +63,7 @@ def command() -> None:
 @json_option
 @click.pass_context
 def judge_command(
-    ctx: click.Context, candidate: str, incumbent: str | None, **options: Any
+    ctx: click.Context, /, candidate: str, incumbent: str | None, **options: Any
 ) -> None:
     """Judge CANDIDATE against INCUMBENT (result files) or against an alias (checkpoints)."""
     gate = _read_gate(options["gate_file"])

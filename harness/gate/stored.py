@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.checkpoints import MANIFEST, find_checkpoint
 from harness.gate.contamination import Contamination, from_scans
+from harness.gate.evidence import Role
 from harness.gate.judge import judge
 from harness.gate.looks import looks
 from harness.gate.pairing import Pairing, pair_samples
