@@ -1,0 +1,79 @@
+"""Examines checkpoints during a run: one warm engine, finished examinations found again."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.examinations import StoredExamination, examine_into
+from harness.experiment import Engine as EngineSettings
+from harness.loop.progress import Progress
+from harness.store import Workspace
+
+if TYPE_CHECKING:
+    from evals.backends import Engine
+    from evals.suites import Suite
+
+
+@dataclass
+class Examiner:
+    """Opens the engine at the first examination and swaps checkpoints after that."""
+
+    workspace: Workspace
+    settings: EngineSettings
+    seed: int
+    data_dir: Path | None
+    include: Sequence[Path]
+    progress: Progress
+    threads: int | None = None
+    _engine: Engine | None = field(default=None, init=False)
+
+    def examine(
+        self, checkpoint: str, name: str, suite: Suite, *, unseen: bool = False
+    ) -> StoredExamination:
+        """Examine a checkpoint of the workspace; a look at unseen must be recorded already.
+
+        Raises:
+            ProctorError: no task can be asked, or the engine cannot load the checkpoint.
+        """
+        from evals.records import Checkpoint
+
+        folder = self.workspace.checkpoint(checkpoint)
+        engine = self._holding(folder)
+        with self.progress.work(f"{name}: examined on {suite.name}") as tick:
+            stored = examine_into(
+                self.workspace,
+                Checkpoint(folder, checkpoint, name),
+                suite,
+                engine,
+                seed=self.seed,
+                unseen=unseen,
+                look_taken=unseen,
+                data_dir=self.data_dir,
+                include=self.include,
+                progress=lambda task, done, total: tick(done, total, task),
+            )
+        for task, reason in stored.manifest["missing"].items():
+            self.progress.say(f"  left out {task}: {reason}")
+        return stored
+
+    def _holding(self, folder: Path) -> Engine:
+        if self._engine is None:
+            if self.threads is not None:
+                import torch
+
+                torch.set_num_threads(self.threads)
+            from evals.backends.opening import open_engine
+
+            self._engine = open_engine(self.settings.name, folder, **self.settings.settings)
+        else:
+            self._engine.swap(folder)
+        return self._engine
+
+    def close(self) -> None:
+        """Free the engine."""
+        if self._engine is not None:
+            self._engine.close()
+            self._engine = None

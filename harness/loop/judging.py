@@ -1,0 +1,238 @@
+"""Judges the candidates of a stage, and at the end the one that is left, against the champion.
+
+Every verdict is a ledger record, found again by what it was judged on: a run that is continued
+neither judges nor looks twice.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+from harness.examinations import StoredExamination
+from harness.gate.contamination import Contamination
+from harness.ledger import Ledger
+from harness.loop.scanning import FinishedScan
+from harness.loop.training import Trained
+from harness.store import Workspace, work_id
+
+if TYPE_CHECKING:
+    from harness.gate.judge import Submission
+    from harness.gate.pairing import Pairing
+    from harness.gate.rules import Gate
+    from harness.gate.verdict import Verdict
+
+VERDICT = "verdict"
+VERDICTS = "verdicts"
+
+
+@dataclass(frozen=True)
+class Examined:
+    """A checkpoint with its examinations."""
+
+    name: str
+    checkpoint: str
+    dev: StoredExamination
+    unseen: StoredExamination | None = None
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A candidate's verdict as the ledger holds it; `ledger` is the number of the record."""
+
+    name: str
+    checkpoint: str
+    verdict: Mapping[str, Any]
+    ledger: int
+
+    @property
+    def passed(self) -> bool:
+        """Whether every rule passed that could be judged at this point."""
+        return bool(self.verdict["verdict"] == "promote" or self.verdict["awaits_unseen"])
+
+    @property
+    def gain(self) -> float:
+        """The largest lower bound of a gain on a target task."""
+        lows = [r["low"] for r in self.verdict["rules"] if r["rule"] == "better"]
+        return max((low for low in lows if low is not None), default=0.0)
+
+    def sentence(self) -> str:
+        """Say the verdict and what decided it, for a person."""
+        verdict, reason = self.verdict["verdict"], self.verdict["reason"]
+        if self.passed:
+            return "passed" if self.verdict["awaits_unseen"] else "promote"
+        outcome = "fail" if verdict == "reject" else "undecided"
+        deciding = [r["message"] for r in self.verdict["rules"] if r["outcome"] == outcome]
+        deciding = deciding or [p["message"] for p in self.verdict["problems"]]
+        return f"{verdict} ({reason}): " + "; ".join(deciding[:3])
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Where verdicts are made: the gate, the ledger and the alias they concern."""
+
+    workspace: Workspace
+    gate: Gate
+    ledger: Ledger
+    alias: str
+    scan: FinishedScan
+
+    def judge_stage(
+        self,
+        candidates: Sequence[tuple[Trained, Examined]],
+        behind: Sequence[Trained],
+        incumbent: Examined,
+    ) -> list[Judged]:
+        """Judge all candidates of a stage together, as one look at the dev suite.
+
+        `behind` are the trainings that the stage itself started from.
+        """
+        from harness.gate.judge import Submission
+
+        examined = [one for _, one in candidates]
+        submissions = [
+            Submission(one.checkpoint, self._pair(one, incumbent), self._behind(*behind, trained))
+            for trained, one in candidates
+        ]
+        return self._judge("stage", examined, submissions, incumbent)
+
+    def judge_final(
+        self, behind: Sequence[Trained], candidate: Examined, champion: Examined
+    ) -> Judged:
+        """Judge the run's candidate against the champion on dev and, looked at once, on unseen."""
+        from harness.gate.judge import Submission
+
+        pairing, look = self._pair(candidate, champion), 1
+        if candidate.unseen is not None and champion.unseen is not None:
+            pairing = pairing + _pair(candidate.unseen, champion.unseen, self.gate.errors)
+            look = self._look("unseen", champion, [candidate])
+        submission = Submission(candidate.checkpoint, pairing, self._behind(*behind), look)
+        return self._judge("final", [candidate], [submission], champion)[0]
+
+    def look_at_unseen(self, candidate: Examined, champion: Examined, suite: Any) -> int:
+        """Record the look before it is taken and return its number."""
+        from harness.gate.looks import take_look
+
+        return take_look(
+            self.ledger,
+            role="unseen",
+            alias=self.alias,
+            against=champion.checkpoint,
+            candidates=[candidate.checkpoint],
+            suite=suite.name,
+            suite_digest=suite.digest,
+        )
+
+    def _look(self, role: Any, incumbent: Examined, candidates: Sequence[Examined]) -> int:
+        from harness.gate.looks import take_look
+
+        examination = candidates[0].unseen if role == "unseen" else candidates[0].dev
+        assert examination is not None
+        suite = examination.manifest["suite"]
+        return take_look(
+            self.ledger,
+            role=role,
+            alias=self.alias,
+            against=incumbent.checkpoint,
+            candidates=[one.checkpoint for one in candidates],
+            suite=suite["name"],
+            suite_digest=suite["digest"],
+        )
+
+    def _judge(
+        self,
+        occasion: str,
+        candidates: Sequence[Examined],
+        submissions: Sequence[Submission],
+        incumbent: Examined,
+    ) -> list[Judged]:
+        """Judge, or find the verdicts that were reached on the same evidence before.
+
+        Found by the evidence and not by the look's number: once the alias has moved, the looks
+        before the move no longer count, and a run that is continued must not judge anew.
+        """
+        from harness.gate.judge import judge_many
+
+        identity = work_id(
+            "verdict",
+            {
+                "occasion": occasion,
+                "gate": self.gate.model_dump(mode="json", serialize_as_any=True),
+                "scan": self.scan.id,
+                "examinations": [_evidence_ids(one) for one in (*candidates, incumbent)],
+                "contamination": [_contamination_of(one) for one in submissions],
+            },
+        )
+        note = self.workspace.find_note(VERDICTS, identity)
+        if note is None:
+            look = self._look("dev", incumbent, candidates)
+            verdicts = judge_many(self.gate, submissions, look, against=incumbent.checkpoint)
+            judged = self._record(identity, occasion, candidates, verdicts)
+            note = self.workspace.write_note(
+                VERDICTS, identity, {"verdicts": [asdict(one) for one in judged]}
+            )
+        return [Judged(**one) for one in note["verdicts"]]
+
+    def _pair(self, candidate: Examined, incumbent: Examined) -> Pairing:
+        return _pair(candidate.dev, incumbent.dev, self.gate.errors)
+
+    def _behind(self, *trained: Trained) -> Contamination:
+        used = [one for training in trained for one in training.used]
+        return self.scan.contamination(used)
+
+    def _record(
+        self,
+        identity: str,
+        occasion: str,
+        candidates: Sequence[Examined],
+        verdicts: Sequence[Verdict],
+    ) -> list[Judged]:
+        """Append the verdicts to the ledger, those excepted that a killed run appended."""
+        known = {
+            record.body["candidate"]: record.seq
+            for record in self.ledger.records(VERDICT)
+            if record.body["id"] == identity
+        }
+        judged = []
+        for candidate, verdict in zip(candidates, verdicts, strict=True):
+            document = verdict.to_dict()
+            number = known.get(candidate.checkpoint)
+            if number is None:
+                body = {
+                    "id": identity,
+                    "occasion": occasion,
+                    "name": candidate.name,
+                    "alias": self.alias,
+                    "candidate": candidate.checkpoint,
+                    "against": verdict.against,
+                    "verdict": verdict.verdict,
+                    "reason": verdict.reason,
+                    "evidence": verdict.digest,
+                }
+                number = self.ledger.append(VERDICT, body).seq
+            judged.append(Judged(candidate.name, candidate.checkpoint, document, number))
+        return judged
+
+
+def _evidence_ids(one: Examined) -> list[str | None]:
+    return [one.dev.id, one.unseen.id if one.unseen else None]
+
+
+def _contamination_of(submission: Submission) -> Any:
+    found = submission.contamination
+    return None if found is None else [[*row] for row in found.rows if row.matched]
+
+
+def _pair(candidate: StoredExamination, incumbent: StoredExamination, errors: Any) -> Pairing:
+    import pyarrow.parquet as pq
+
+    from harness.gate.pairing import pair_samples
+
+    return pair_samples(
+        pq.read_table(candidate.samples),
+        pq.read_table(incumbent.samples),
+        candidate_manifest=candidate.manifest,
+        incumbent_manifest=incumbent.manifest,
+        errors=errors,
+    )

@@ -1,0 +1,127 @@
+"""What an experiment starts from: its base checkpoint and its sources, as files with digests."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+
+from harness.checkpoints import register_checkpoint
+from harness.experiment import Experiment, Source
+from harness.loop.progress import Progress
+from harness.store import Workspace, work_id
+from harness.world.materialise import BASE, world_base, write_exams, write_source
+from proctor.digest import digest_file
+from proctor.errors import ProctorError, UsageError
+from proctor.files import folder_atomically
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """A source on disk."""
+
+    name: str
+    path: Path
+    digest: str
+
+
+def resolve_base(base: str, workspace: Workspace, relative_to: Path, progress: Progress) -> str:
+    """Return the digest of the base checkpoint, registered in the workspace.
+
+    `base` is `world`, a folder (relative to the experiment file) or a hub id.
+
+    Raises:
+        ProctorError: the folder is missing or is not a checkpoint we load.
+    """
+    if base == BASE:
+        from harness.world.base import BaseSettings
+
+        with progress.work("small world: base model") as tick:
+            folder = world_base(
+                lambda step, steps, loss: tick(step, steps, f"loss {loss:.2f}"), BaseSettings()
+            )
+    else:
+        folder = relative_to / base
+        if not folder.is_dir():
+            folder = _from_hub(base, folder)
+    return register_checkpoint(folder, workspace.root, about={"name": base})
+
+
+def _from_hub(name: str, tried: Path) -> Path:
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError, HFValidationError, LocalEntryNotFoundError
+
+    try:
+        return Path(
+            snapshot_download(
+                name, allow_patterns=["*.json", "*.safetensors", "*.jinja", "*.model"]
+            )
+        )
+    except (HFValidationError, HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
+        raise ProctorError(
+            f"the base checkpoint {name!r} is neither a folder ({tried} does not exist) nor a "
+            "model the hub could give; mend base: in the experiment file"
+        ) from error
+
+
+def resolve_sources(
+    experiment: Experiment, workspace: Workspace, relative_to: Path
+) -> dict[str, SourceFile]:
+    """Return every source as a JSONL file with its digest, in the order of the experiment file.
+
+    Raises:
+        ProctorError: a file is missing or empty, or the hub could not give a data set.
+    """
+    return {
+        name: _resolve(name, source, workspace, relative_to)
+        for name, source in experiment.sources.items()
+    }
+
+
+def _resolve(name: str, source: Source, workspace: Workspace, relative_to: Path) -> SourceFile:
+    if source.world is not None:
+        path = workspace.root / "world" / "sources" / f"{source.world}.jsonl"
+        if not path.exists():
+            write_source(source.world, path.parent)
+    elif source.path is not None:
+        path = relative_to / source.path
+        if not path.is_file():
+            raise UsageError(f"source {name}: {path} does not exist; mend its path")
+    else:
+        path = _hub_rows(str(source.hub), source.split, workspace)
+    if path.stat().st_size == 0:
+        raise ProctorError(f"source {name}: {path} is empty; give it rows or leave it out")
+    return SourceFile(name, path, digest_file(path))
+
+
+def _hub_rows(name: str, split: str, workspace: Workspace) -> Path:
+    folder = workspace.root / "hub" / work_id("hub", {"name": name, "split": split})
+    if not folder.exists():
+        from datasets import load_dataset
+
+        try:
+            rows = load_dataset(name, split=split)
+        except Exception as error:
+            raise ProctorError(
+                f"the hub data set {name!r}, split {split!r}, could not be loaded "
+                f"({type(error).__name__}); check the name, or give a local path"
+            ) from error
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder_atomically(folder) as unfinished, (unfinished / "rows.jsonl").open("w") as out:
+            for row in rows:
+                out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
+    return folder / "rows.jsonl"
+
+
+def exam_data_folder(
+    experiment: Experiment, workspace: Workspace, data_dir: Path | None
+) -> Path | None:
+    """Return where exam data is looked for: the small world's own folder if it is examined on."""
+    if experiment.exams.data != BASE:
+        return data_dir
+    folder = workspace.root / "world" / "exams"
+    if not folder.exists():
+        folder.parent.mkdir(parents=True, exist_ok=True)
+        with folder_atomically(folder) as unfinished:
+            write_exams(unfinished)
+    return folder

@@ -1,0 +1,223 @@
+"""The promotion loop over one experiment.
+
+    base ─► scan all sources ─► stage: train candidates ─► examine on dev ─► judge ─► next stage
+                                                                  └─► look once at unseen ─► promote
+
+A candidate that passes its stage on dev stands in for the champion in the stages after it; the
+alias itself moves once, at the end. Running the same experiment again finds what is finished.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.experiment import Experiment, Stage, load_experiment
+from harness.ledger import Ledger
+from harness.loop.examining import Examiner
+from harness.loop.judging import Bench, Examined, Judged
+from harness.loop.materials import exam_data_folder, resolve_base, resolve_sources
+from harness.loop.outcome import RunOutcome, StageOutcome
+from harness.loop.progress import Progress
+from harness.loop.scanning import exams_of, scan_sources
+from harness.loop.training import Course, Trained
+from harness.registry import Registry
+from harness.store import Workspace, work_id
+from proctor.digest import digest_json
+
+if TYPE_CHECKING:
+    from evals.suites import Suite
+    from harness.gate.rules import Gate
+
+RUNS = "runs"
+BEGUN = "begun"
+
+
+@dataclass
+class Loop:
+    """An experiment on its way; `start` prepares everything that can fail before any GPU time."""
+
+    experiment: Experiment
+    workspace: Workspace
+    progress: Progress
+    gate: Gate
+    dev: Suite
+    unseen: Suite | None
+    course: Course
+    examiner: Examiner
+    bench: Bench
+    registry: Registry
+    id: str
+    base: str
+    champion: str
+    behind: list[Trained] = field(default_factory=list)
+
+    def run(self) -> RunOutcome:
+        """Work the stages off, judge what is left against the champion, promote it if it passed.
+
+        Raises:
+            ProctorError: a step failed; what is finished is found again by the next run.
+        """
+        champion = Examined(
+            self.experiment.alias,
+            self.champion,
+            self.examiner.examine(self.champion, self.experiment.alias, self.dev),
+        )
+        stages: list[StageOutcome] = []
+        incumbent, weights = champion, self.base
+        for stage in self.experiment.stages:
+            stages.append(self._stage(stage, incumbent, weights))
+            for trained, candidate, _ in stages[-1].candidates:
+                if candidate.checkpoint == stages[-1].winner:
+                    incumbent, weights = candidate, candidate.checkpoint
+                    self.behind.append(trained)
+        final: Judged | None = None
+        examined: Examined | None = None
+        promoted: str | None = None
+        if incumbent.checkpoint != champion.checkpoint:
+            final, examined, promoted = self._finish(incumbent, champion)
+        self.examiner.close()
+        outcome = RunOutcome(
+            self.id,
+            self.experiment.name,
+            self.base,
+            self.experiment.alias,
+            self.course.scan,
+            champion,
+            tuple(stages),
+            final,
+            examined,
+            promoted,
+            str(self.bench.ledger.head()),
+        )
+        self.workspace.write_note(RUNS, self.id, outcome.document())
+        return outcome
+
+    def _stage(self, stage: Stage, incumbent: Examined, weights: str) -> StageOutcome:
+        candidates: list[tuple[Trained, Examined]] = []
+        for name, candidate in stage.named_candidates().items():
+            trained = self.course.train(stage, name, candidate, weights)
+            title = f"{stage.name}/{name}"
+            examination = self.examiner.examine(trained.checkpoint, title, self.dev)
+            candidates.append((trained, Examined(title, trained.checkpoint, examination)))
+        judged = self.bench.judge_stage(candidates, self.behind, incumbent)
+        for one in judged:
+            self.progress.say(f"{one.name}: {one.sentence()}")
+        passed = [one for one in judged if one.passed]
+        winner = max(passed, key=lambda one: one.gain).checkpoint if passed else None
+        both = zip(candidates, judged, strict=True)
+        return StageOutcome(
+            stage.name,
+            stage.kind,
+            weights,
+            incumbent,
+            tuple((t, e, j) for (t, e), j in both),
+            winner,
+        )
+
+    def _finish(
+        self, candidate: Examined, champion: Examined
+    ) -> tuple[Judged, Examined, str | None]:
+        if self.unseen is not None and self._asks_unseen():
+            self.bench.look_at_unseen(candidate, champion, self.unseen)
+            candidate, champion = (
+                Examined(
+                    one.name,
+                    one.checkpoint,
+                    one.dev,
+                    self.examiner.examine(one.checkpoint, one.name, self.unseen, unseen=True),
+                )
+                for one in (candidate, champion)
+            )
+        judged = self.bench.judge_final(self.behind, candidate, champion)
+        self.progress.say(f"{candidate.name} against {champion.name}: {judged.sentence()}")
+        if judged.verdict["verdict"] != "promote":
+            return judged, candidate, None
+        alias = self.experiment.alias
+        if self.registry.get(alias) != candidate.checkpoint:
+            self.registry.promote(
+                alias, candidate.checkpoint, expected=champion.checkpoint, verdict=judged.verdict
+            )
+        return judged, candidate, candidate.checkpoint
+
+    def _asks_unseen(self) -> bool:
+        from harness.gate.rules import Overfit, Unseen
+
+        return bool(self.gate.of(Unseen) or self.gate.of(Overfit))
+
+
+def start(path: Path, workspace: Workspace, data_dir: Path | None, progress: Progress) -> Loop:
+    """Read an experiment and prepare all that its stages share; train nothing yet.
+
+    Raises:
+        UsageError: the experiment file is wrong.
+        ProctorError: base, sources or exam data are missing or unusable.
+    """
+    from evals.suites import load_suite
+    from harness.gate.rules import parse_gate
+
+    experiment = load_experiment(path)
+    gate = parse_gate(experiment.gate, f"{path}: gate")
+    include = [path.parent / experiment.exams.include] if experiment.exams.include else []
+    dev = load_suite(experiment.exams.dev, include)
+    unseen = load_suite(experiment.exams.unseen, include) if experiment.exams.unseen else None
+    sources = resolve_sources(experiment, workspace, path.parent)
+    folder = exam_data_folder(experiment, workspace, data_dir)
+    suites = [dev, unseen] if unseen else [dev]
+    exams, missing = exams_of(suites, folder, include)
+    for task, reason in missing.items():
+        progress.say(f"left out {task}: {reason}")
+    base = resolve_base(experiment.base, workspace, path.parent, progress)
+    scan = scan_sources(sources, exams, experiment.decontaminate, workspace, progress)
+    ledger = Ledger(workspace.ledger)
+    registry = Registry(workspace.root, ledger)
+    identity = work_id(
+        "run",
+        {
+            "experiment": digest_json(experiment.model_dump(mode="json")),
+            "base": base,
+            "scan": scan.id,
+        },
+    )
+    champion = _champion(identity, experiment, base, workspace, registry)
+    return Loop(
+        experiment,
+        workspace,
+        progress,
+        gate,
+        dev,
+        unseen,
+        Course(experiment, workspace, sources, scan, progress),
+        Examiner(
+            workspace,
+            experiment.engine,
+            experiment.seed,
+            folder,
+            include,
+            progress,
+            experiment.threads,
+        ),
+        Bench(workspace, gate, ledger, experiment.alias, scan),
+        registry,
+        identity,
+        base,
+        champion,
+    )
+
+
+def _champion(
+    identity: str, experiment: Experiment, base: str, workspace: Workspace, registry: Registry
+) -> str:
+    """Return the champion at the time this run first began, the base where there was none.
+
+    A run that is continued after its own promotion is still judged against the one before.
+    """
+    note = workspace.find_note(BEGUN, identity)
+    if note is None:
+        champion = registry.get(experiment.alias)
+        if champion is None:
+            registry.appoint(experiment.alias, base, f"base of experiment {experiment.name}")
+            champion = base
+        note = workspace.write_note(BEGUN, identity, {"champion": champion})
+    return str(note["champion"])

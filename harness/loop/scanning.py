@@ -1,0 +1,206 @@
+"""The scan of all sources against all exams, and the cleaned copies it leaves.
+
+One scan serves every candidate; what a candidate was really trained on is looked up in its
+matches, line by line.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.experiment import Decontamination
+from harness.gate.contamination import Contamination, ScanRow
+from harness.loop.materials import SourceFile
+from harness.loop.progress import Progress
+from harness.store import Workspace, work_id
+from proctor.files import folder_atomically, read_json, write_atomically
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from decontam.exams import Exam
+    from decontam.rules import Rule
+    from evals.suites import Suite
+
+SHOWN_EVIDENCE = 8
+
+
+@dataclass(frozen=True)
+class Provenance:
+    """The lines (from 0) of one source that a training file used, and whether it was cleaned."""
+
+    source: str
+    lines: frozenset[int]
+    cleaned: bool
+
+
+@dataclass(frozen=True)
+class FinishedScan:
+    """A scan on disk: its id, manifest, matches and cleaned copies."""
+
+    id: str
+    folder: Path
+    manifest: Mapping[str, Any]
+    matches: pa.Table
+
+    def cleaned(self, source: str) -> Path:
+        """Return the copy of a source without the documents that hold an exam."""
+        return self.folder / "clean" / f"{source}.jsonl"
+
+    def matched_lines(self, source: str) -> set[int]:
+        """Return the lines of a source in which an instance of any exam was found."""
+        import pyarrow.compute as pc
+
+        mine = self.matches.filter(pc.equal(self.matches["source"], source))
+        return set(mine["document"].to_pylist())
+
+    def contamination(
+        self, used: Sequence[Provenance], touched: frozenset[str] = frozenset()
+    ) -> Contamination:
+        """Return what of the exams was in the training data of one candidate.
+
+        Cleaned sources had every matched document taken out, so they hold none.
+        """
+        found = self.evidence(used)
+        instances = {task: exam["instances"] for task, exam in self.manifest["exams"].items()}
+        per_source: dict[tuple[str, str], set[int]] = {}
+        union: dict[str, set[int]] = {task: set() for task in instances}
+        for row in found:
+            per_source.setdefault((row["source"], row["task"]), set()).add(row["instance"])
+            union[row["task"]].add(row["instance"])
+        rows = [
+            ScanRow(source, task, n, len(per_source.get((source, task), ())))
+            for source in dict.fromkeys(one.source for one in used)
+            for task, n in instances.items()
+        ]
+        counts = {task: len(one) for task, one in union.items()}
+        return Contamination(tuple(rows), (), counts, touched)
+
+    def evidence(self, used: Sequence[Provenance]) -> list[dict[str, Any]]:
+        """Return the matches in the lines a candidate was trained on."""
+        lines: dict[str, set[int]] = {}
+        for one in used:
+            if not one.cleaned:
+                lines.setdefault(one.source, set()).update(one.lines)
+        rows: list[dict[str, Any]] = self.matches.to_pylist()
+        return [row for row in rows if row["document"] in lines.get(row["source"], ())]
+
+
+class _Shards:
+    """Keeps finished shards of a scan in a folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def has(self, shard: str) -> bool:
+        return (self.folder / shard).is_file()
+
+    def get(self, shard: str) -> bytes:
+        return (self.folder / shard).read_bytes()
+
+    def put(self, shard: str, data: bytes) -> None:
+        write_atomically(self.folder / shard, data)
+
+
+def exams_of(
+    suites: Sequence[Suite], data_dir: Path | None, include: Sequence[Path]
+) -> tuple[list[Exam], dict[str, str]]:
+    """Return every task of the suites as an exam to look for, and why others are missing.
+
+    What is looked for is the instance's own text, not the few-shot prompt around it.
+
+    Raises:
+        ProctorError: no task of any suite has its data.
+    """
+    from decontam.exams import exam_of
+    from evals.tasks.loading import load_exams
+    from evals.tasks.sources import data_folder
+    from proctor.errors import ProctorError
+
+    exams: dict[str, Exam] = {}
+    missing: dict[str, str] = {}
+    for entry in (entry for suite in suites for entry in suite.tasks):
+        try:
+            loaded = load_exams(entry.name, data_dir=data_folder(data_dir), include=include)
+        except ProctorError as error:
+            missing[entry.name] = str(error)
+            continue
+        for exam in loaded:
+            rows = [dict(one.document) | {"id": one.id} for one in exam.instances]
+            exams[exam.name] = exam_of(exam.name, rows)
+    if not exams:
+        raise ProctorError("; ".join(missing.values()))
+    return list(exams.values()), missing
+
+
+def scan_sources(
+    sources: Mapping[str, SourceFile],
+    exams: Sequence[Exam],
+    settings: Decontamination,
+    workspace: Workspace,
+    progress: Progress,
+) -> FinishedScan:
+    """Scan all sources, or find the scan of the same sources, exams and rule."""
+    from decontam.rules import rule_named
+
+    rule = rule_named(settings.rule)
+    identity = work_id(
+        "scan",
+        {
+            "sources": {one.name: one.digest for one in sources.values()},
+            "exams": {exam.task: exam.digest() for exam in exams},
+            "rule": rule.as_dict(),
+            "clean": settings.clean,
+        },
+    )
+    folder = workspace.scans / identity
+    if not folder.exists():
+        with progress.work(
+            f"scan of {len(sources)} sources against {len(exams)} exams by rule {rule.name}"
+        ):
+            _scan(folder, sources, exams, rule, workspace)
+    import pyarrow.parquet as pq
+
+    manifest = read_json(folder / "manifest.json")
+    return FinishedScan(identity, folder, manifest, pq.read_table(folder / "matches.parquet"))
+
+
+def _scan(
+    folder: Path,
+    sources: Mapping[str, SourceFile],
+    exams: Sequence[Exam],
+    rule: Rule,
+    workspace: Workspace,
+) -> None:
+    identity = folder.name
+    import pyarrow.parquet as pq
+
+    from decontam.scan import scan
+
+    found = scan(
+        {one.name: one.path for one in sources.values()},
+        exams,
+        rule,
+        sink=_Shards(workspace.scratch("shards", identity)),
+        index_cache=workspace.root / "indexes",
+    )
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with folder_atomically(folder) as unfinished:
+        pq.write_table(found.matches, unfinished / "matches.parquet")
+        manifest = dict(found.manifest) | {"id": identity}
+        (unfinished / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
+        (unfinished / "clean").mkdir()
+        for one in sources.values():
+            whole = FinishedScan(identity, folder, manifest, found.matches)
+            _write_without(
+                one.path, whole.matched_lines(one.name), unfinished / "clean" / f"{one.name}.jsonl"
+            )
+
+
+def _write_without(path: Path, dropped: set[int], out: Path) -> None:
+    with path.open("rb") as lines, out.open("wb") as kept:
+        kept.writelines(line for number, line in enumerate(lines) if number not in dropped)
