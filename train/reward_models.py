@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from proctor.errors import ProctorError
 from train.checkpoint import checkpoint_digest, load_with_head
 from train.render import render_whole
-from train.rewards import text_of
 from train.rows import Message, read_rows
 
 if TYPE_CHECKING:
@@ -126,26 +125,64 @@ class ModelJudge:
 
 
 class ModelReward:
-    """A TRL reward function that gives a reward model's score.
+    """Rewards an answer by a reward model's score.
 
     Args:
         model: the reward model.
-        name: what TRL's metrics call it.
+        name: what the log calls it.
     """
 
     def __init__(self, model: RewardModel, name: str = "reward_model") -> None:
         self.model = model
-        self.__name__ = name
+        self.name = name
 
-    def __call__(
-        self, prompts: Sequence[Any], completions: Sequence[Any], **_: Any
+    def rewards(
+        self, prompts: Sequence[Any], texts: Sequence[str], rows: Sequence[int]
     ) -> list[float | None]:
-        """Return one reward per completion."""
-        turns = [
-            [*prompt, _said(text_of(completion))]
-            for prompt, completion in zip(prompts, completions, strict=True)
-        ]
-        return [float(reward) for reward in self.model.score(turns)]
+        """Return the score of each answer."""
+        return [float(reward) for reward in self.model.score(_asked(prompts, texts))]
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return nothing: the mean reward is logged as it is."""
+        return {}
+
+
+class SafetyFirstReward:
+    """Rewards by two models as Llama 2 does: helpful, unless the answer may be unsafe.
+
+    Args:
+        helpful: the reward model of helpfulness.
+        safe: the reward model of safety.
+        about_safety: per prompt, whether it may elicit unsafe answers.
+    """
+
+    name = "safety_first"
+
+    def __init__(
+        self, helpful: RewardModel, safe: RewardModel, about_safety: Sequence[bool]
+    ) -> None:
+        self.helpful = helpful
+        self.safe = safe
+        self.about_safety = about_safety
+
+    def rewards(
+        self, prompts: Sequence[Any], texts: Sequence[str], rows: Sequence[int]
+    ) -> list[float | None]:
+        """Return the whitened combination over the batch."""
+        import numpy as np
+
+        turns = _asked(prompts, texts)
+        flags = np.array([self.about_safety[row] for row in rows], dtype=bool)
+        combined = helpful_unless_unsafe(self.helpful.score(turns), self.safe.score(turns), flags)
+        return [float(reward) for reward in combined]
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return nothing: the mean reward is logged as it is."""
+        return {}
+
+
+def _asked(prompts: Sequence[Any], texts: Sequence[str]) -> list[list[Message]]:
+    return [[*prompt, _said(text)] for prompt, text in zip(prompts, texts, strict=True)]
 
 
 def _said(text: str) -> Message:

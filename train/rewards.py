@@ -1,4 +1,4 @@
-"""Verifiers as rewards: what a scorer says of an answer becomes a number for the trainer.
+"""Rewards of sampled answers: verifiers, reward models, and their weighted sum.
 
 Tülu 3 gives 10 for a verified answer and 0 otherwise, and -10 for one that never ends
 (arXiv 2411.15124, section 6; open-instruct docs/tulu3.md, `--non_stop_penalty`). A graded score
@@ -8,12 +8,13 @@ between 0 and 1 gives its share of the 10. What the unseen suite examines is nev
 from __future__ import annotations
 
 import importlib
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import Any, NamedTuple, Protocol
 
 from proctor.errors import ProctorError, UsageError
 
 Scorer = Callable[[Mapping[str, Any], str], Any]
+LogMetric = Callable[[str, float], None]
 
 
 class RewardRow(NamedTuple):
@@ -23,82 +24,133 @@ class RewardRow(NamedTuple):
     instance: Mapping[str, Any]
 
 
-class VerifiedReward:
-    """A TRL reward function over rows known by their number in the `row` column.
+class Part(Protocol):
+    """One source of reward: a number per answer, or None for an answer it has no say on."""
 
-    It logs the mean score per scorer, and as `signal` the share of prompts in the batch whose
-    answers got different rewards: without any, there is nothing to learn from.
+    name: str
+
+    def rewards(
+        self, prompts: Sequence[Any], texts: Sequence[str], rows: Sequence[int]
+    ) -> list[float | None]:
+        """Return the reward of each answer to the prompt of each row."""
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return what the last call has to tell the log."""
+
+
+class Verified:
+    """Rewards an answer by the scorer of its row: `points` times the score.
 
     Args:
-        rows: per prompt, what scores it.
+        rows: per prompt, what scores it; None for a prompt that no scorer knows.
         scorers: the scorers by name.
         points: the reward of a verified answer.
-        unended: the reward of an answer without an end token, or None to score it as it is.
-        ends: the ids of the end tokens.
     """
 
-    # TRL names its metrics after this.
-    __name__ = "verified"
+    name = "verified"
 
     def __init__(
-        self,
-        rows: Sequence[RewardRow],
-        scorers: Mapping[str, Scorer],
-        *,
-        points: float,
-        unended: float | None,
-        ends: Iterable[int],
+        self, rows: Sequence[RewardRow | None], scorers: Mapping[str, Scorer], points: float
     ) -> None:
         self.rows = rows
         self.scorers = scorers
         self.points = points
-        self.unended = unended
-        self.ends = frozenset(ends)
+        self._scores: dict[str, list[float]] = {}
 
-    def __call__(
-        self,
-        completions: Sequence[Any],
-        completion_ids: Sequence[Sequence[int]],
-        row: Sequence[int],
-        log_metric: Callable[[str, float], None] | None = None,
-        **_: Any,
+    def rewards(
+        self, prompts: Sequence[Any], texts: Sequence[str], rows: Sequence[int]
     ) -> list[float | None]:
-        """Return one reward per completion; mean scores go to the log per scorer."""
-        rewards: list[float | None] = []
-        scores: dict[str, list[float]] = {}
-        for completion, ids, number in zip(completions, completion_ids, row, strict=True):
-            name = self.rows[number].scorer
-            score = self.score(number, text_of(completion))
-            scores.setdefault(name, []).append(score)
-            endless = not ids or ids[-1] not in self.ends
-            rewards.append(
-                self.unended if endless and self.unended is not None else self.points * score
-            )
-        if log_metric is not None:
-            for name, values in scores.items():
-                log_metric(f"score/{name}", sum(values) / len(values))
-            log_metric("signal", signal(row, rewards))
-        return rewards
+        """Return `points` times the score of each answer."""
+        self._scores = {}
+        found: list[float | None] = []
+        for text, number in zip(texts, rows, strict=True):
+            score = self.score(number, text)
+            found.append(None if score is None else self.points * score)
+        return found
 
-    def score(self, number: int, response: str) -> float:
+    def score(self, number: int, response: str) -> float | None:
         """Return the score from 0 to 1 of a response to the prompt with this number.
 
         Raises:
-            ProctorError: the scorer fails on the instance.
+            ProctorError: the scorer cannot read the instance.
         """
         row = self.rows[number]
+        if row is None:
+            return None
         try:
-            return float(self.scorers[row.scorer](row.instance, response).score)
+            score = float(self.scorers[row.scorer](row.instance, response).score)
         except (KeyError, TypeError, ValueError) as error:
             raise ProctorError(
                 f"the scorer {row.scorer!r} cannot read the instance of prompt {number + 1} "
                 f"({type(error).__name__}: {error})"
             ) from error
+        self._scores.setdefault(row.scorer, []).append(score)
+        return score
+
+    def metrics(self) -> Mapping[str, float]:
+        """Return the mean score per scorer."""
+        return {f"score/{name}": sum(scores) / len(scores) for name, scores in self._scores.items()}
 
 
-def signal(prompts: Sequence[int], rewards: Sequence[float | None]) -> float:
+class TotalReward:
+    """The reward function handed to TRL: the weighted sum of its parts.
+
+    It logs the mean of every part, what the parts have to tell, and as `signal` the share of
+    prompts whose answers got different rewards: without any there is nothing to learn from.
+
+    Args:
+        parts: each with its weight.
+        ends: the ids of the end tokens.
+        unended: the reward of an answer without an end token, or None to reward it as it is.
+    """
+
+    # TRL names its metrics after this.
+    __name__ = "total"
+
+    def __init__(
+        self,
+        parts: Sequence[tuple[Part, float]],
+        *,
+        ends: Collection[int],
+        unended: float | None,
+    ) -> None:
+        self.parts = parts
+        self.ends = frozenset(ends)
+        self.unended = unended
+
+    def __call__(
+        self,
+        prompts: Sequence[Any],
+        completions: Sequence[Any],
+        completion_ids: Sequence[Sequence[int]],
+        row: Sequence[int],
+        log_metric: LogMetric | None = None,
+        **_: Any,
+    ) -> list[float | None]:
+        """Return one reward per completion."""
+        texts = [text_of(completion) for completion in completions]
+        log = log_metric or (lambda name, value: None)
+        total = [0.0] * len(texts)
+        for part, weight in self.parts:
+            values = part.rewards(prompts, texts, row)
+            said = [value for value in values if value is not None]
+            log(f"reward/{part.name}", sum(said) / len(said) if said else 0.0)
+            for name, value in part.metrics().items():
+                log(name, value)
+            total = [
+                sum_ + weight * (value or 0.0) for sum_, value in zip(total, values, strict=True)
+            ]
+        if self.unended is not None:
+            for place, ids in enumerate(completion_ids):
+                if not ids or ids[-1] not in self.ends:
+                    total[place] = self.unended
+        log("signal", signal(row, total))
+        return list(total)
+
+
+def signal(prompts: Sequence[int], rewards: Sequence[float]) -> float:
     """Return the share of prompts that have two answers with different rewards."""
-    seen: dict[int, set[float | None]] = {}
+    seen: dict[int, set[float]] = {}
     for prompt, reward in zip(prompts, rewards, strict=True):
         seen.setdefault(prompt, set()).add(reward)
     return sum(len(different) > 1 for different in seen.values()) / max(1, len(seen))
@@ -139,7 +191,7 @@ def refuse_unseen(rows: Sequence[RewardRow]) -> None:
     """
     verifiers = importlib.import_module("evals.verifiers")
     for number, row in enumerate(rows, 1):
-        for name in row.instance.get("instruction_id_list", ()):
+        for name in row.instance.get("instruction_id_list") or ():
             if verifiers.is_unseen_family(name):
                 raise UsageError(
                     f"prompt {number} is verified by {name!r}, which belongs to the unseen suite: "

@@ -1,23 +1,23 @@
-"""Reinforcement learning with verifiable rewards: GRPO, or RLOO, with TRL's trainers.
+"""Reinforcement learning from verifiers and reward models, with TRL's trainers.
 
 Tülu 3 published PPO; TRL has none. GRPO is what Tülu 3.1 took from the same start (open-instruct
 docs/tulu3.md, scripts/train/tulu3/grpo_fast_8b.sh): 48 prompts x 16 samples, learning rate 5e-7,
 constant, beta 0.01, temperature 1, 2,048 new tokens, rewards 10 and 0. RLOO has the KL penalty
-in the reward as Tülu 3's PPO had, and is the nearer substitute for it (set beta 0.05). The
-reference policy is the folder `base`.
+in the reward as Tülu 3's PPO had, and is the nearer substitute for it (set beta 0.05). MDLOO is
+AFM's: leave-one-out advantages and a mirror-descent step. The reference policy is the folder
+`base`.
 """
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
-from proctor.errors import ProctorError
-from train.checkpoint import Loaded, context_length, load
+from proctor.errors import ProctorError, UsageError
+from train.checkpoint import Loaded, load
 from train.course import (
     Plan,
     StageResult,
@@ -29,47 +29,73 @@ from train.course import (
     trainer_config,
 )
 from train.options import StageSettings
-from train.render import render_prompts
-from train.rewards import RewardRow, Scorer, VerifiedReward, known_scorers, refuse_unseen
+from train.rewards import (
+    Part,
+    RewardRow,
+    Scorer,
+    TotalReward,
+    Verified,
+    known_scorers,
+    refuse_unseen,
+)
 from train.rows import read_rows
+from train.sampling import end_tokens
 
 if TYPE_CHECKING:
     from train.guard import Progress
+
+_CONFIGS = {"grpo": "trl:GRPOConfig", "rloo": "trl:RLOOConfig", "mdloo": "trl:RLOOConfig"}
 
 
 class Settings(StageSettings):
     """Tülu 3.1's settings; every other option of TRL's GRPOConfig or RLOOConfig passes through.
 
-    A step samples `samples` answers to each of `prompts` prompts; `micro_batch_size` counts
-    answers. `max_length` is the longest prompt and `max_new` the longest answer, in tokens.
-    `points` is the reward of a verified answer and `unended` that of an answer that never ends
-    (null: score it as it is). A run whose first `patience` steps have no two different rewards
-    for any prompt is stopped: nothing can be learnt from it.
+    A rollout samples `samples` answers to each of `prompts` prompts and feeds `updates` steps;
+    `micro_batch_size` counts answers. `max_length` is the longest prompt and `max_new` the
+    longest answer, in tokens. `points` is the reward of a verified answer and `unended` that of
+    an answer that never ends (null: reward it as it is). `gamma` is MDLOO's pull to the sampling
+    policy. A run whose first `patience` steps have no two different rewards for any prompt is
+    stopped: nothing can be learnt from it. With an examiner given, the model is examined every
+    `examine_every` steps, and a score that is `dev_drop` below its best while the reward has
+    risen stops the run.
     """
 
-    algorithm: Literal["grpo", "rloo"] = "grpo"
+    algorithm: Literal["grpo", "rloo", "mdloo"] = "grpo"
     learning_rate: float = Field(default=5e-7, gt=0)
     lr_scheduler_type: str = "constant"
     epochs: float = Field(default=1.0, gt=0)
     prompts: int = Field(default=48, ge=1)
     samples: int = Field(default=16, ge=2)
+    updates: int = Field(default=1, ge=1)
     max_length: int = Field(default=2048, ge=1)
     max_new: int = Field(default=2048, ge=1)
     temperature: float = Field(default=1.0, gt=0)
     beta: float = Field(default=0.01, ge=0)
+    gamma: float = Field(default=1.0, ge=0)
     points: float = 10.0
     unended: float | None = -10.0
     patience: int = Field(default=50, ge=1)
+    examine_every: int = Field(default=20, ge=1)
+    dev_drop: float = Field(default=0.05, ge=0, le=1)
 
     @property
     def config_name(self) -> str:
         """Say which TRL config the options belong to."""
-        return "trl:GRPOConfig" if self.algorithm == "grpo" else "trl:RLOOConfig"
+        return _CONFIGS[self.algorithm]
 
     @property
     def rows_per_step(self) -> int:
         """Return the answers of one optimiser step."""
         return self.prompts * self.samples
+
+    @model_validator(mode="after")
+    def _pull_has_an_effect(self) -> Settings:
+        if self.algorithm == "mdloo" and self.updates < 2:
+            raise UsageError(
+                "'mdloo' needs 'updates' of 2 or more: in the first step after a rollout the "
+                "policy is still the sampling policy, so its pull has no effect"
+            )
+        return self
 
 
 def run(
@@ -82,136 +108,132 @@ def run(
     base_digest: str | None = None,
     progress: Progress | None = None,
     scorers: Mapping[str, Scorer] | None = None,
+    parts: Sequence[tuple[Part, float, str]] = (),
+    examine: Callable[[Any, Any], float] | None = None,
 ) -> StageResult:
     """Train `base` by reward on the prompts in `data` and save the result to `out`.
 
     Args:
         base: a checkpoint folder; also the reference policy.
-        data: JSONL rows with `prompt` (or `messages`), `scorer` and `instance`.
+        data: JSONL rows with `prompt` (or `messages`), `scorer` and `instance`; rows without a
+            scorer are rewarded by `parts` alone.
         settings: see `Settings`.
         out: the folder of the new checkpoint; a run that was cut off is continued.
         seed: of the prompt order and of the sampling.
         base_digest: the checkpoint's digest if it is known.
         progress: told the step, the steps and the metrics after every step.
         scorers: what the rows' `scorer` names mean; `evals.scoring.SCORERS` by default.
+        parts: further rewards with their weights and the digest of what determines them.
+        examine: given model and tokenizer, returns a dev score from 0 to 1; it watches for a
+            reward that rises while the score falls.
 
     Raises:
-        ProctorError: no usable prompt, an unusable checkpoint, a loss that is not finite, or
-            rewards that never differ.
+        ProctorError: no usable prompt, an unusable checkpoint, a loss that is not finite,
+            rewards that never differ, or a reward that rises while the dev score falls.
         UsageError: `out` holds another stage, options do not fit together, or a prompt belongs
             to the unseen suite.
     """
-    course = plan("rlvr", base, data, settings, out, seed=seed, base_digest=base_digest)
+    course = plan(
+        "rlvr",
+        base,
+        data,
+        settings,
+        out,
+        seed=seed,
+        base_digest=base_digest,
+        extra={"parts": [[part.name, weight, digest] for part, weight, digest in parts]},
+    )
     done = finished(course)
     if done is not None:
         return done
-    rows = [row for _, _, row in read_rows(data, "reward")]
-    if not rows:
-        raise ProctorError(f"{data} holds no prompt to train on: it is empty")
-    reward_rows = [RewardRow(row["scorer"], row["instance"]) for row in rows]
-    if scorers is None:
-        refuse_unseen(reward_rows)
-        scorers = known_scorers(row.scorer for row in reward_rows)
+    rows = [row for _, _, row in read_rows(data, "prompt" if parts else "reward")]
+    verified = verifier_part(rows, scorers, settings.points)
     with quiet_machine(settings.threads):
-        from datasets import Dataset
-
-        from train.guard import Signal
+        from train.guard import Hacking, Signal
 
         loaded = load(base, chat_template=settings.chat_template)
         choices = list(loaded.choices)
-        kept = fitting(loaded, [row["prompt"] for row in rows], settings, data, choices)
-        reward = VerifiedReward(
-            reward_rows,
-            scorers,
-            points=settings.points,
-            unended=settings.unended,
-            ends=end_tokens(loaded),
+        if settings.algorithm != "grpo":
+            choices.append(f"{settings.algorithm} stands for PPO, which TRL does not have")
+        trainer = build_trainer(
+            course, loaded, rows, choices, [(verified, 1.0), *((p, w) for p, w, _ in parts)]
         )
-        prompts = [{"prompt": rows[number]["prompt"], "row": number} for number in kept]
-        order = prompt_order(len(kept), settings, seed)
-        trainer = build_trainer(course, loaded, Dataset.from_list(prompts).select(order), reward)
         trainer.add_callback(Signal(course.stage, settings.patience))
-        return run_trainer(course, trainer, loaded.tokenizer, choices, progress=progress)
+        if examine is not None:
+            trainer.add_callback(
+                Hacking(course.stage, examine, settings.examine_every, settings.dev_drop)
+            )
+        return run_trainer(
+            course, trainer, loaded.tokenizer, choices, period=settings.updates, progress=progress
+        )
 
 
-def prompt_order(count: int, settings: Settings, seed: int) -> list[int]:
-    """Return the numbers of the prompts of all steps, in order; every pass is shuffled anew.
-
-    TRL's own sampler forgets, when a run is resumed, how many passes it has shuffled, and leaves
-    out what does not fill a step. With the whole order laid out beforehand neither matters.
-    """
-    steps = settings.steps or max(1, int(settings.epochs * count / settings.prompts))
-    order: list[int] = []
-    shuffler = random.Random(seed)
-    while len(order) < steps * settings.prompts:
-        passed = list(range(count))
-        shuffler.shuffle(passed)
-        order.extend(passed)
-    return order[: steps * settings.prompts]
-
-
-def build_trainer(course: Plan, loaded: Loaded, prompts: Any, reward: VerifiedReward) -> Any:
-    """Build TRL's GRPO or RLOO trainer; one generation feeds exactly one optimiser step."""
-    from trl.trainer.grpo_trainer import GRPOTrainer
-    from trl.trainer.rloo_trainer import RLOOTrainer
-
-    settings = course.settings
-    if not isinstance(settings, Settings):
-        raise TypeError("build_trainer needs the settings of this stage")
-    config = trainer_config(
-        course,
-        loaded.model,
-        num_train_epochs=1,
-        shuffle_dataset=False,
-        num_generations=settings.samples,
-        steps_per_generation=split_batch(settings)[1],
-        max_completion_length=settings.max_new,
-        temperature=settings.temperature,
-        beta=settings.beta,
-    )
-    trainer_class = GRPOTrainer if settings.algorithm == "grpo" else RLOOTrainer
-    return trainer_class(
-        model=loaded.model,
-        reward_funcs=reward,
-        args=config,
-        train_dataset=prompts,
-        processing_class=loaded.tokenizer,
-    )
-
-
-def fitting(
-    loaded: Loaded,
-    prompts: list[list[Any]],
-    settings: Settings,
-    data: Path,
-    choices: list[str],
-) -> list[int]:
-    """Return the numbers of the prompts that leave room for a whole answer.
+def verifier_part(
+    rows: Sequence[Mapping[str, Any]], scorers: Mapping[str, Scorer] | None, points: float
+) -> Verified:
+    """Return the reward by the rows' own scorers; rows without one get none.
 
     Raises:
-        ProctorError: fewer are left than one step needs.
+        UsageError: a scorer is unknown, or a row belongs to the unseen suite.
     """
-    room = settings.max_length
-    context = context_length(loaded.model)
-    if context is not None:
-        room = min(room, context - settings.max_new)
-    lengths = [len(ids) for ids in render_prompts(loaded.tokenizer, prompts)]
-    kept = [number for number, length in enumerate(lengths) if length <= room]
-    if len(kept) < len(prompts):
-        choices.append(
-            f"{len(prompts) - len(kept)} prompts are longer than {room} tokens, which leaves no "
-            f"room for an answer of {settings.max_new}, and were left out"
-        )
-    if len(kept) < settings.prompts:
-        raise ProctorError(
-            f"{data} has {len(kept)} prompts of at most {room} tokens, but a step takes "
-            f"{settings.prompts}: lower 'prompts' or 'max_new', or give more rows"
-        )
-    return kept
+    asked = [RewardRow(row["scorer"], row["instance"]) if "scorer" in row else None for row in rows]
+    if scorers is None:
+        refuse_unseen([row for row in asked if row])
+        scorers = known_scorers(row.scorer for row in asked if row)
+    return Verified(asked, scorers, points)
 
 
-def end_tokens(loaded: Loaded) -> set[int]:
-    """Return the ids after which generation stops: the tokenizer's and the model's own."""
-    own = loaded.model.generation_config.eos_token_id
-    others = own if isinstance(own, list) else [] if own is None else [own]
-    return {loaded.tokenizer.eos_token_id, *others}
+def build_trainer(
+    course: Plan,
+    loaded: Loaded,
+    rows: Sequence[Mapping[str, Any]],
+    choices: list[str],
+    parts: Sequence[tuple[Part, float]],
+) -> Any:
+    """Build the trainer of the stage's algorithm over the prompts that fit.
+
+    Raises:
+        ProctorError: the prompts are too few or too long.
+    """
+    from datasets import Dataset
+
+    from train.policy import TRAINERS, fitting, prompt_order
+
+    settings = course.settings
+    if not isinstance(settings, Settings) or course.data is None:
+        raise TypeError("build_trainer needs the plan of this stage")
+    if not rows:
+        raise ProctorError(f"{course.data} holds no prompt to train on: it is empty")
+    kept = fitting(
+        loaded,
+        [row["prompt"] for row in rows],
+        course.data,
+        choices,
+        max_prompt=settings.max_length,
+        max_new=settings.max_new,
+        needed=settings.prompts,
+    )
+    passes = settings.epochs * len(kept) / settings.prompts
+    rollouts = -(-settings.steps // settings.updates) if settings.steps else max(1, int(passes))
+    order = prompt_order(len(kept), settings.prompts, rollouts, course.seed)
+    prompts = Dataset.from_list([{"prompt": rows[n]["prompt"], "row": n} for n in kept])
+    extra = {"gamma": settings.gamma} if settings.algorithm == "mdloo" else {}
+    return TRAINERS[settings.algorithm](
+        model=loaded.model,
+        reward_funcs=TotalReward(parts, ends=end_tokens(loaded), unended=settings.unended),
+        args=trainer_config(
+            course,
+            loaded.model,
+            num_train_epochs=1,
+            shuffle_dataset=False,
+            num_generations=settings.samples,
+            num_iterations=settings.updates,
+            steps_per_generation=split_batch(settings)[1],
+            max_completion_length=settings.max_new,
+            temperature=settings.temperature,
+            beta=settings.beta,
+        ),
+        train_dataset=prompts.select(order),
+        processing_class=loaded.tokenizer,
+        **extra,
+    )
