@@ -180,7 +180,7 @@ def quiet_machine(threads: int | None) -> Iterator[None]:
     os.environ.update(dict.fromkeys(names, "1"))
     datasets.disable_progress_bars()
     transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    transformers_logging.disable_progress_bar()
     torch.set_num_threads(threads or own_threads)
     try:
         yield

@@ -54,7 +54,7 @@ def sample(
     device = next(loaded.model.parameters()).device
     inputs = torch.tensor([[pad] * (width - len(row)) + row for row in rows], device=device)
     mask = torch.tensor([[0] * (width - len(row)) + [1] * len(row) for row in rows], device=device)
-    config = GenerationConfig(  # type: ignore[no-untyped-call]
+    config = GenerationConfig(
         max_new_tokens=max_new,
         do_sample=temperature > 0,
         temperature=temperature if temperature > 0 else None,

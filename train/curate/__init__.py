@@ -1,0 +1,1 @@
+"""Curation: which rows are worth training on, every dropped one with its reason."""
