@@ -23,8 +23,8 @@ _QUESTIONS, _OPTIONS = 4, 5
 _AFRICAN_COUNTRIES = 52
 _CAPITALS = (
     "Reykjavik, Helsinki, Oslo, Tallinn, Stockholm, Riga, Moscow, Copenhagen, Vilnius, Minsk, "
-    "Dublin, Berlin, Amsterdam, Warsaw, London, Brussels, Prague, Luxembourg, Paris, Vienna, Bratislava, "
-    "Budapest, Vaduz, Chisinau, Bern, Ljubljana, Zagreb"
+    "Dublin, Berlin, Amsterdam, Warsaw, London, Brussels, Prague, Luxembourg, Paris, Vienna, "
+    "Bratislava, Budapest, Vaduz, Chisinau, Bern, Ljubljana, Zagreb"
 )
 _DATE = re.compile(r"(\d{4})-(\d{2})-(\d{2})")
 _DAYS = {2: 29, 4: 30, 6: 30, 9: 30, 11: 30, 0: 99}
