@@ -290,7 +290,7 @@ def run_trainer(
     """
     from transformers.trainer_callback import PrinterCallback
 
-    from train.guard import Watch, latest, seconds_at
+    from train.guard import Anchor, Watch, latest, seconds_at
 
     trainer.remove_callback(PrinterCallback)
     # A model card per checkpoint is of no use in a work folder and costs more than the weights.
@@ -306,6 +306,12 @@ def run_trainer(
         ceiling=ceiling,
         progress=progress,
     )
+    if getattr(trainer.args, "sync_ref_model", False):
+        anchor = Anchor(plan.work, trainer.accelerator.unwrap_model(trainer.ref_model))
+        trainer.add_callback(anchor)
+        if resume:
+            anchor.restore(resume)
+    # The watch comes last: its mark says that everything else of a checkpoint is written.
     trainer.add_callback(watch)
     if resume and hasattr(trainer, "_total_train_tokens"):
         # TRL keeps this count in memory only, so a resumed run would begin to count again.

@@ -124,6 +124,44 @@ class Watch(TrainerCallback):
         )
 
 
+class Anchor(TrainerCallback):
+    """Keeps a moving reference policy (`sync_ref_model`) in every checkpoint.
+
+    TRL moves the reference in memory only, so a resumed run would be held near the base again.
+
+    Args:
+        work: the folder of the resumable checkpoints.
+        reference: the reference model.
+    """
+
+    def __init__(self, work: Path, reference: Any) -> None:
+        self.work = work
+        self.reference = reference
+
+    def on_save(
+        self,
+        args: TrainingArguments,
+        state: TrainerState,
+        control: TrainerControl,
+        **kwargs: Any,
+    ) -> None:
+        """Write the reference beside the policy."""
+        from safetensors.torch import save_model
+
+        file = self._file(self.work / f"checkpoint-{state.global_step}")
+        file.parent.mkdir(exist_ok=True)
+        save_model(self.reference, str(file))
+
+    def restore(self, checkpoint: Path) -> None:
+        """Put the reference back to where it was when a checkpoint was written."""
+        from safetensors.torch import load_model
+
+        load_model(self.reference, self._file(checkpoint))
+
+    def _file(self, checkpoint: Path) -> Path:
+        return checkpoint / "anchor" / "model.safetensors"
+
+
 class Signal(TrainerCallback):
     """Stops a run by reward in which no prompt's answers ever got two different rewards.
 
