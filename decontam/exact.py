@@ -14,7 +14,9 @@ import numpy.typing as npt
 from decontam.compiled import compiled
 from decontam.hashing import BASE, find, gram_hash, maybe
 from decontam.tokeniser import mixed, tokenise
+from decontam.words import OPENING
 
+SHORT_KEY = 3
 _ONE = np.uint64(1)
 
 
@@ -133,32 +135,45 @@ def shared_grams(
 
 
 @compiled
+def stands_at(words: Any, place: int, count: int, unit: Any) -> bool:
+    """Say whether the unit's words are those of the document from `place` on."""
+    if place + len(unit) > count:
+        return False
+    for j in range(len(unit)):
+        if words[place + j] != unit[j]:
+            return False
+    return True
+
+
+@compiled
 def whole_units(
     tokens: Any,
     count: int,
+    lexicon: Any,
     shorts: Any,
-    lengths: Any,
     units: Any,
     document: int,
     work: Any,
     found: int,
 ) -> int:
-    """Mark units that have no n-gram of their own and stand whole in the document."""
+    """Mark units that have no n-gram of their own and stand whole in the document.
+
+    They are found by their first tokens, SHORT_KEY or all they have, and then compared.
+    """
     for i in range(count):
-        if work.words[i] < 0:
+        w = work.words[i]
+        if w < 0 or not lexicon.classes[w] & OPENING:
             continue
-        for length in lengths:
-            if i + length > count:
-                break
-            key = gram_hash(tokens.hashes, i, length)
-            if not maybe(shorts.bits, key):
+        for length in range(1, min(SHORT_KEY, count - i) + 1):
+            slot = find(shorts.table, shorts.slots, gram_hash(tokens.hashes, i, length))
+            if slot < 0:
                 continue
-            slot = find(shorts.table, shorts.slots, key)
-            if slot >= 0:
-                for k in range(shorts.offsets[slot], shorts.offsets[slot + 1]):
-                    if shorts.places[k] == length:
-                        found = _mark(work, units, document, shorts.units[k], 0, length, found)
-    return found
+            for k in range(shorts.offsets[slot], shorts.offsets[slot + 1]):
+                unit = shorts.units[k]
+                low, high = units.offsets[unit], units.offsets[unit + 1]
+                if stands_at(work.words, i, count, units.words[low:high]):
+                    found = _mark(work, units, document, unit, 0, high - low, found)
+    return found  # fmt: skip
 
 
 @compiled
@@ -170,7 +185,6 @@ def exact_block(
     lexicon: Any,
     grams: Any,
     shorts: Any,
-    lengths: Any,
     units: Any,
     n: int,
     span: bool,
@@ -192,8 +206,7 @@ def exact_block(
         count = document_tokens(text, turns, documents[d], documents[d + 1], letters, tokens, work)
         look_up(tokens, count, lexicon, work)
         found = shared_grams(tokens, count, grams, units, n, span, stamp + d, work, 0, by_start)
-        if len(lengths):
-            found = whole_units(tokens, count, shorts, lengths, units, stamp + d, work, found)
+        found = whole_units(tokens, count, lexicon, shorts, units, stamp + d, work, found)
         for k in range(found):
             unit = work.touched[k]
             if work.counts[unit] >= share * units.counting[unit]:

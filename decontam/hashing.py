@@ -107,10 +107,10 @@ def distinct(values: npt.NDArray[np.uint64]) -> tuple[npt.NDArray[np.uint64], np
 
 
 @compiled
-def whole_hashes(hashes: Any, offsets: Any, units: Any) -> Any:
-    """Return, for each unit named, the hash of its whole token sequence."""
+def opening_hashes(hashes: Any, offsets: Any, units: Any, most: int) -> Any:
+    """Return, for each unit named, the hash of its first `most` tokens, or of all it has."""
     out = np.empty(len(units), np.uint64)
     for k in range(len(units)):
         first = offsets[units[k]]
-        out[k] = gram_hash(hashes, first, offsets[units[k] + 1] - first)
+        out[k] = gram_hash(hashes, first, min(most, offsets[units[k] + 1] - first))
     return out

@@ -14,18 +14,23 @@ from typing import Any, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from decontam.alphabet import alphabet
+from decontam.alphabet import DIGIT, alphabet
 from decontam.exams import Exam
-from decontam.hashing import bits_of, distinct, gram_hashes, power_of_two, table_of
+from decontam.exact import SHORT_KEY
+from decontam.hashing import bits_of, distinct, gram_hashes, opening_hashes, power_of_two, table_of
 from decontam.normalise import room_for, utf8
 from decontam.rules import Rule
 from decontam.tokeniser import tokenise
-from decontam.words import word_classes
+from decontam.votes import Votes
+from decontam.words import COMMON, NUMBER, OPENING, with_known_words
 from proctor.digest import digest_json
 from proctor.errors import ProctorError
 from proctor.files import write_atomically
 
 FORMAT = 1
+MOST_BITS = 9.0  # no word weighs more, so that one rare word never decides alone
+FREQUENT = 5  # in fewer instances than this a word cannot be a task's manner of speaking
+MOST_VOTED = 64  # a word in more instances than this nominates none of them
 QUESTION, ANSWER, STEM = 0, 1, 2
 MIN_ANSWER = 12  # shorter answers ("42", "B") are evidence only beside their question
 
@@ -40,6 +45,7 @@ class Lexicon(NamedTuple):
     places: Array
     classes: Array
     weights: Array
+    frequency: Array
 
 
 class Grams(NamedTuple):
@@ -57,7 +63,9 @@ class Grams(NamedTuple):
 class Units(NamedTuple):
     """The texts that are looked for: words[offsets[u]:offsets[u + 1]] are unit u's, in order.
 
-    `counting` is how many of its tokens lie in an n-gram that counts as evidence.
+    `counting` is how many of its tokens lie in an n-gram that counts as evidence; `weights` are
+    the tokens' weights, 0 where no n-gram around them counts, and `totals` their sums; `slots` is
+    1 for numbers and names, which a twin of the text may change.
     """
 
     offsets: Array
@@ -66,6 +74,9 @@ class Units(NamedTuple):
     tasks: Array
     instances: Array
     parts: Array
+    weights: Array
+    totals: Array
+    slots: Array
 
 
 @dataclass(frozen=True)
@@ -79,6 +90,7 @@ class ExamIndex:
     grams: Grams
     shorts: Grams
     units: Units
+    votes: Votes
 
     def text_of(self, unit: int) -> str:
         """Return the text of a unit as the exam has it."""
@@ -124,6 +136,7 @@ def build_index(exams: Sequence[Exam], rule: Rule, cache: Path | None = None) ->
 
 
 _PARTS: dict[str, Any] = {"lexicon": Lexicon, "grams": Grams, "shorts": Grams, "units": Units}
+_PARTS["votes"] = Votes
 
 
 def _load(path: Path) -> dict[str, Array] | None:
@@ -148,35 +161,78 @@ def _texts(exams: Sequence[Exam], rule: Rule) -> list[tuple[int, int, int, str]]
 
 def _build(exams: Sequence[Exam], rule: Rule) -> dict[str, Array]:
     texts = _texts(exams, rule)
-    hashes, kinds, lengths = _tokenised([text for *_, text in texts])
+    read = _tokenised([text for *_, text in texts])
     keep = np.array(
         [
             part != ANSWER or n >= MIN_ANSWER
-            for (_, _, part, _), n in zip(texts, lengths, strict=True)
+            for (*_, part, _), n in zip(texts, read.lengths, strict=True)
         ]
     )
-    mask = np.repeat(keep, lengths)
-    hashes, kinds, lengths = hashes[mask], kinds[mask], lengths[keep]
+    read = read.only(keep)
     tasks, instances, parts = (
         np.array([t[i] for t, k in zip(texts, keep, strict=True) if k], np.int32) for i in range(3)
     )
-    _refuse_empty(exams, tasks, lengths)
-    offsets = np.concatenate(([0], np.cumsum(lengths))).astype(np.int64)
+    _refuse_empty(exams, tasks, read.lengths)
+    offsets = np.concatenate(([0], np.cumsum(read.lengths))).astype(np.int64)
     groups = _groups(exams, tasks, instances)
-    lexicon, words = _lexicon(hashes, kinds, np.repeat(groups, lengths))
-    grams, counting = _grams(hashes, offsets, tasks, groups, rule)
-    units = Units(offsets, words, counting, tasks, instances, parts)
-    short = _shorts(hashes, offsets, counting)
+    lexicon, words = _lexicon(read, np.repeat(groups, read.lengths))
+    grams, counting, counts = _grams(read.hashes, offsets, tasks, groups, rule)
+    weights = np.minimum(lexicon.weights[words], _ceilings(words, tasks, groups, read.lengths))
+    weights = (weights * counts).astype(np.float32)
+    totals = _sums(weights, offsets).astype(np.float32)
+    slots = _slots(read, words, lexicon.classes)
+    units = Units(offsets, words, counting, tasks, instances, parts, weights, totals, slots)
+    index = {
+        "lexicon": lexicon,
+        "grams": grams,
+        "shorts": _shorts(read.hashes, words, units, lexicon),
+        "units": units,
+        "votes": _votes(units, lexicon),
+    }
     return {
         f"{name}.{field}": value
-        for name, part in (
-            ("lexicon", lexicon),
-            ("grams", grams),
-            ("shorts", short),
-            ("units", units),
-        )
-        for field, value in part._asdict().items()
+        for name, part in index.items()
+        for field, value in part._asdict().items()  # type: ignore[attr-defined]
     }
+
+
+def _ceilings(words: Array, tasks: Array, groups: Array, lengths: Array) -> Array:
+    """Return the most that each token may weigh: a word in many instances of a task says little
+    about any of them, however rare it is elsewhere."""
+    task, group = np.repeat(tasks, lengths).astype(np.int64), np.repeat(groups, lengths)
+    pairs, which = np.unique(
+        words.astype(np.int64) * (int(tasks.max()) + 1) + task, return_inverse=True
+    )
+    frequency = _frequency(which, len(pairs), group)[which]
+    instances = np.bincount([t for t, _ in {*zip(tasks.tolist(), groups.tolist(), strict=True)}])
+    usual = np.maximum(np.log2(instances[task] / np.maximum(frequency, 1)) + 0.5, 0.25)
+    return np.where(frequency >= FREQUENT, usual, np.inf)
+
+
+def _sums(values: Array, offsets: Array) -> Array:
+    running = np.concatenate(([0], np.cumsum(values, dtype=np.float64)))
+    return running[offsets[1:]] - running[offsets[:-1]]
+
+
+def _slots(read: _Read, words: Array, classes: Array) -> Array:
+    """Mark numbers, and words that are written with a capital wherever the exams have them."""
+    small = np.zeros(len(classes), bool)
+    small[words[~read.capitals]] = True
+    names = read.capitals & ~small[words] & (classes[words] & COMMON == 0)
+    return (names | (classes[words] & NUMBER != 0)).astype(np.uint8)
+
+
+def _votes(units: Units, lexicon: Lexicon) -> Votes:
+    owners = np.repeat(np.arange(len(units.totals)), np.diff(units.offsets))
+    rare = (lexicon.frequency[units.words] <= MOST_VOTED) & (units.weights >= 1)
+    keys = units.words[rare].astype(np.int64) << 32 | owners[rare]
+    pairs, which = np.unique(keys, return_index=True)
+    weights = units.weights[rare][which]
+    words, owners = pairs >> 32, (pairs & 0xFFFFFFFF).astype(np.int32)
+    counts = np.bincount(words, minlength=len(lexicon.weights))
+    totals = np.bincount(owners, weights=weights, minlength=len(units.totals))
+    offsets = np.concatenate(([0], np.cumsum(counts))).astype(np.int64)
+    return Votes(offsets, owners, weights, totals.astype(np.float32))
 
 
 def _refuse_empty(exams: Sequence[Exam], tasks: Array, lengths: Array) -> None:
@@ -188,16 +244,35 @@ def _refuse_empty(exams: Sequence[Exam], tasks: Array, lengths: Array) -> None:
             )
 
 
-def _tokenised(texts: Sequence[str]) -> tuple[Array, Array, Array]:
-    letters, parts, kinds, lengths = alphabet(), [], [], []
+class _Read(NamedTuple):
+    """All tokens of all units, one after another, and how many each unit has."""
+
+    hashes: Array
+    kinds: Array
+    sizes: Array
+    capitals: Array
+    lengths: Array
+
+    def only(self, keep: Array) -> _Read:
+        """Return the tokens of some units."""
+        mask = np.repeat(keep, self.lengths)
+        return _Read(*(column[mask] for column in self[:-1]), self.lengths[keep])
+
+
+def _tokenised(texts: Sequence[str]) -> _Read:
+    letters, lengths = alphabet(), []
+    parts: list[tuple[Array, ...]] = []
     for text in texts:
-        data = utf8(text)
-        room = room_for(2 * len(data) + 1)
-        count = tokenise(np.frombuffer(data, np.uint8), 0, len(data), letters, room, 0)
-        parts.append(room.hashes[:count].copy())
-        kinds.append(room.kinds[:count].copy())
+        raw = np.frombuffer(utf8(text) or b" ", np.uint8)
+        room = room_for(2 * len(raw) + 1)
+        count = tokenise(raw, 0, len(raw), letters, room, 0)
+        first = raw[room.starts[:count]]
+        capitals = (first >= ord("A")) & (first <= ord("Z"))
+        sizes = room.ends[:count] - room.starts[:count]
+        parts.append((room.hashes[:count].copy(), room.kinds[:count].copy(), sizes, capitals))
         lengths.append(count)
-    return np.concatenate(parts), np.concatenate(kinds), np.array(lengths, np.int64)
+    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _Read(*columns, np.array(lengths, np.int64))
 
 
 def _groups(exams: Sequence[Exam], tasks: Array, instances: Array) -> Array:
@@ -217,22 +292,33 @@ def _frequency(keys: Array, size: int, groups: Array) -> Array:
     return np.bincount(pairs >> 32, minlength=size)
 
 
-def _lexicon(hashes: Array, kinds: Array, groups: Array) -> tuple[Lexicon, Array]:
-    keys, words = distinct(hashes)
+def _lexicon(read: _Read, groups: Array) -> tuple[Lexicon, Array]:
+    keys, words = distinct(read.hashes)
     frequency = _frequency(words, len(keys), groups)
-    digits = np.zeros(len(keys), np.uint8)
-    digits[words] = kinds
-    keys, classes = word_classes(keys, digits)
-    weights = np.ones(len(keys), np.float32)
+    digits, size = np.zeros(len(keys), np.uint8), np.zeros(len(keys), np.int64)
+    digits[words], size[words] = read.kinds, read.sizes
+    known = with_known_words(keys, digits, MOST_BITS)
     exam_count = int(groups.max()) + 1
-    weights[: len(frequency)] = np.log2((exam_count + 1024) / (frequency + 1))
-    table, places = table_of(keys, power_of_two(4 * len(keys)))
-    return Lexicon(table, places, classes, weights), words.astype(np.int32)
+    seen = _padded(frequency, len(known.keys))
+    rarity = np.log2((exam_count + 1024) / (seen + 1))
+    # A number or a letter says little about where a text is from, however rare it is here.
+    ceiling = known.ceilings.copy()
+    ceiling[: len(keys)][digits == DIGIT] = np.minimum(size, 4)[digits == DIGIT]
+    ceiling[: len(keys)][size <= 1] = 0.75
+    weights = np.maximum(np.minimum(rarity, ceiling), 0.25).astype(np.float32)
+    table, places = table_of(known.keys, power_of_two(4 * len(known.keys)))
+    return Lexicon(table, places, known.classes, weights, seen), words.astype(np.int32)
+
+
+def _padded(values: Array, size: int) -> Array:
+    out = np.zeros(size, np.int32)
+    out[: len(values)] = values
+    return out
 
 
 def _grams(
     hashes: Array, offsets: Array, tasks: Array, groups: Array, rule: Rule
-) -> tuple[Grams, Array]:
+) -> tuple[Grams, Array, Array]:
     keys, units, places = gram_hashes(hashes, offsets, rule.n)
     found, which = distinct(keys)
     if rule.common and len(found):
@@ -244,10 +330,10 @@ def _grams(
     counting = np.zeros(len(hashes), bool)
     for step in range(rule.n):
         counting[offsets[units] + places + step] = True
-    totals = np.add.reduceat(np.append(counting, False), offsets[:-1]) * (np.diff(offsets) > 0)
+    totals = _sums(counting, offsets)
     if rule.measure == "grams":
         totals = np.bincount(units, minlength=len(offsets) - 1)
-    return postings(keys, units, places), totals.astype(np.int32)
+    return postings(keys, units, places), totals.astype(np.int32), counting
 
 
 def postings(keys: Array, units: Array, places: Array) -> Grams:
@@ -260,14 +346,10 @@ def postings(keys: Array, units: Array, places: Array) -> Grams:
     return Grams(bits, table, slots, offsets.astype(np.int64), units[order], places[order])
 
 
-def _shorts(hashes: Array, offsets: Array, counting: Array) -> Grams:
-    """Index units in which no n-gram counts by the hash of their whole token sequence.
-
-    The key also holds the length; `places` is that length. Found by trying each length in turn.
-    """
-    from decontam.hashing import whole_hashes
-
-    lengths = np.diff(offsets)
-    short = np.flatnonzero((counting == 0) & (lengths > 0)).astype(np.int32)
-    keys = whole_hashes(hashes, offsets, short)
+def _shorts(hashes: Array, words: Array, units: Units, lexicon: Lexicon) -> Grams:
+    """Index units in which no n-gram counts by their first tokens, and mark the very first."""
+    lengths = np.diff(units.offsets)
+    short = np.flatnonzero((units.counting == 0) & (lengths > 0)).astype(np.int32)
+    lexicon.classes[words[units.offsets[short]]] |= OPENING
+    keys = opening_hashes(hashes, units.offsets, short, SHORT_KEY)
     return postings(keys, short, lengths[short].astype(np.int32))

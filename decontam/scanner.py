@@ -6,6 +6,7 @@ Pure: the same block, index and reader give the same result in any process.
 from __future__ import annotations
 
 import gc
+import itertools
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -16,14 +17,16 @@ import numpy.typing as npt
 import orjson
 
 from decontam.alphabet import alphabet
-from decontam.confirm import Read, partners, pieces_of, stands_whole, unit_words
+from decontam.confirm import Read
 from decontam.documents import PROMPTS, NoText, Turns, named_turns, turns_of
 from decontam.exact import document_tokens, exact_block, look_up, work_for
-from decontam.index import ANSWER, ExamIndex
-from decontam.matches import ANSWER as ANSWER_KIND
-from decontam.matches import NEAR, VERBATIM
-from decontam.normalise import room_for, tokens_of, utf8
+from decontam.explain import Found, exactly, explained, settled
+from decontam.index import ExamIndex
+from decontam.judge import FEATURES, bench_for
+from decontam.normalise import room_for, utf8
+from decontam.second import second_block
 from decontam.sources import Block, block_lines
+from decontam.votes import poll_for
 
 Row = list[Any]
 
@@ -94,7 +97,6 @@ class Scanner:
         self.rule = index.rule
         self._read_row: Callable[[Any], Turns] = named_turns(fields) if fields else turns_of
         self._wanted = PROMPTS | set(fields or ()) if self.rule.prompts_only else None
-        self._lengths = np.unique(index.shorts.places).astype(np.int64)
         self._stamp = 0
         self._room(1 << 16)
         self._out = np.empty((4096, 3), np.int32)
@@ -103,6 +105,11 @@ class Scanner:
         units = self.index.units
         self._tokens = room_for(size)
         self._work = work_for(len(units.counting), len(units.words), size)
+        self._picked = np.empty(len(units.counting), np.int32)
+        self._poll = poll_for(len(self.index.lexicon.weights), len(units.counting))
+        longest = int(np.diff(units.offsets).max())
+        self._bench = bench_for(len(self.index.lexicon.weights), longest)
+        self._features = np.zeros(FEATURES, np.float64)
 
     def scan(self, block: Block) -> ShardResult:
         """Return what is found in a block."""
@@ -155,23 +162,38 @@ class Scanner:
         if 2 * longest + 1 > len(self._work.words):
             self._room(2 * longest + 1)
         rows: list[Row] = []
-        for document, unit, _ in self._candidates(raw, bounds, documents).tolist():
+        pairs = self._candidates(raw, bounds, documents).tolist()
+        for document, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
             read = self._read(batch, text, bounds, document)
-            rows += self._explained(read, batch.lines[document], unit)
+            found = [self._explained(read, unit, verdict) for _, unit, verdict in group]
+            held = [f for f in found if f is not None]
+            if self.rule.second_stage:
+                held = settled(held, self.index, read)
+            for one in held:
+                rows += self._rows(one, batch.lines[document])
         return rows
 
     def _candidates(
         self, raw: npt.NDArray[np.uint8], bounds: npt.NDArray[np.int64], documents: Any
     ) -> npt.NDArray[np.int32]:
+        """Return (document, unit, verdict or tokens covered) of all pairs worth explaining."""
         index, rule = self.index, self.rule
         share = 0.0 if rule.measure == "any" else rule.threshold
+        common = (raw, bounds, documents, alphabet(), index.lexicon, index.grams, index.shorts)
+        self._odd = np.zeros(len(documents), np.uint8)
         while True:
             stamp, self._stamp = self._stamp, self._stamp + len(documents)
-            count = exact_block(
-                raw, bounds, documents, alphabet(), index.lexicon, index.grams, index.shorts,
-                self._lengths, index.units, rule.n, rule.span_turns, rule.measure == "grams",
-                share, stamp, self._tokens, self._work, self._out,
-            )  # fmt: skip
+            if rule.second_stage:
+                count = second_block(
+                    *common, index.units, index.votes, rule.n, rule.soft, stamp, self._tokens,
+                    self._work, self._poll, self._bench, self._features, self._picked, self._odd,
+                    self._out,
+                )  # fmt: skip
+            else:
+                count = exact_block(
+                    *common, index.units, rule.n, rule.span_turns, rule.measure == "grams", share,
+                    stamp, self._tokens, self._work, self._out,
+                )  # fmt: skip
             if count <= len(self._out):
                 return self._out[:count]
             self._out = np.empty((2 * count, 3), np.int32)
@@ -198,25 +220,13 @@ class Scanner:
             self._work.turns[:count].copy(),
         )
 
-    def _explained(self, read: Read, line: int, unit: int) -> list[Row]:
-        index, rule = self.index, self.rule
-        words = unit_words(index, unit)
-        partner = np.empty(len(read.words), np.int32)
-        covered = np.zeros(len(words), np.bool_)
-        n = min(rule.n, len(words))
-        partners(read.words, read.turns, words, n, rule.span_turns, partner, covered)
-        if not covered.any():
-            return []
-        weights = index.lexicon.weights[words]
-        coverage = float(covered.mean())
-        score = float(weights[covered].sum() / max(float(weights.sum()), 1e-9))
-        text = index.text_of(unit)
-        kind = VERBATIM if stands_whole(read.words, words) else NEAR
-        part = "answer" if index.units.parts[unit] == ANSWER else "question"
-        if part == "answer":
-            kind = ANSWER_KIND
-        task, instance = int(index.units.tasks[unit]), int(index.units.instances[unit])
-        exam = index.exams[task]
+    def _explained(self, read: Read, unit: int, verdict: int) -> Found | None:
+        if self.rule.second_stage:
+            return explained(read, self.index, unit, verdict, self._bench)
+        return exactly(read, self.index, unit)
+
+    def _rows(self, f: Found, line: int) -> list[Row]:
+        exam = self.index.exams[f.task]
         return [
             [
                 line,
@@ -225,17 +235,17 @@ class Scanner:
                 p.start,
                 p.end,
                 exam.task,
-                instance,
-                exam.instances[instance].id,
+                f.instance,
+                exam.instances[f.instance].id,
                 p.instance_start,
                 p.instance_end,
-                kind,
-                part,
-                rule.name,
-                coverage,
-                score,
+                f.kind,
+                f.part,
+                self.rule.name,
+                f.coverage,
+                f.score,
                 p.text,
                 p.instance_text,
             ]  # fmt: skip
-            for p in pieces_of(read, partner, text, tokens_of(text))
+            for p in f.pieces
         ]

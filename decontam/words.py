@@ -5,27 +5,22 @@ they look in rot13 or reversed text. English only; other languages pass as uncom
 from __future__ import annotations
 
 import codecs
-from typing import Any
+from functools import cache
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from decontam.alphabet import DIGIT
 
-NUMBER, COMMON, ROT13, REVERSED = 1, 2, 4, 8
+NUMBER, COMMON, ROT13, REVERSED, OPENING = 1, 2, 4, 8, 16
+# OPENING is set by the index: the word begins a unit that has no n-gram of its own
 
 _ONES = "one two three four five six seven eight nine".split()
 _TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
 _TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _LARGE = "zero hundred thousand million billion dozen half twice thrice".split()
-
-_COMMON = """the of and to a in is it you that he was for on are with as i his they be at this have
-from or had by not but what some we can out other were all there when up use your how said an each
-she which do their if will way about many then them would like so these her him has more two no
-could its who did get been than my over into just any only new also after where most through back
-much before our me us his because does well such here take why help their made make very even too
-off again should may must between own under while same another those both every during without
-being per please answer question following given one let find total each write using"""
 
 _TELLING = "the of and to in is that he was for are with his they be this have from had not".split()
 
@@ -39,30 +34,57 @@ def number_words() -> list[str]:
 def _hashes(words: list[str]) -> list[int]:
     from decontam.normalise import tokens_of
 
-    return [int(tokens_of(word).hashes[0]) for word in words]
+    found = tokens_of(" ".join(words)).hashes
+    if len(found) != len(words):
+        raise ValueError("a word known here is not one token")
+    return [int(value) for value in found.tolist()]
 
 
-def word_classes(
-    keys: npt.NDArray[np.uint64], kinds: npt.NDArray[np.uint8]
-) -> tuple[npt.NDArray[np.uint64], npt.NDArray[Any]]:
-    """Return (`keys` with the words known here appended where new, class bits of each)."""
-    numbers, common = number_words(), sorted(set(_COMMON.split()))
+@cache
+def common_words() -> dict[str, float]:
+    """Return how many bits each common English word is worth, from common_words.txt."""
+    found = {}
+    for line in (Path(__file__).parent / "common_words.txt").read_text().splitlines():
+        bits, *words = line.split()
+        found.update(dict.fromkeys(words, float(bits)))
+    return found
+
+
+class KnownWords(NamedTuple):
+    """Word hashes, the class bits of each, and the most bits each may weigh."""
+
+    keys: npt.NDArray[np.uint64]
+    classes: npt.NDArray[np.uint8]
+    ceilings: npt.NDArray[np.float32]
+
+
+def with_known_words(
+    keys: npt.NDArray[np.uint64], kinds: npt.NDArray[np.uint8], most: float
+) -> KnownWords:
+    """Return the words of an exam, their kinds told, and behind them all words known here.
+
+    A word that is not known may weigh `most` bits.
+    """
+    numbers, common = number_words(), common_words()
     lists = (
         (NUMBER, numbers),
-        (COMMON, common),
+        (COMMON, [word for word, bits in common.items() if bits <= 1]),
         (ROT13, [codecs.encode(w, "rot13") for w in _TELLING]),
         (REVERSED, [w[::-1] for w in _TELLING if w != w[::-1]]),
     )
-    classes: dict[int, int] = {}
+    ceilings = dict(zip(_hashes(list(common)), common.values(), strict=True))
+    classes: dict[int, int] = dict.fromkeys(ceilings, 0)
     for bit, words in lists:
         for value in _hashes(words):
             classes[value] = classes.get(value, 0) | bit
-    known = {int(key): place for place, key in enumerate(keys.tolist())}
-    added = [value for value in classes if value not in known]
-    out = np.zeros(len(keys) + len(added), np.uint8)
-    out[: len(keys)][kinds == DIGIT] = NUMBER
-    for place, value in enumerate(added, len(keys)):
-        known[value] = place
-    for value, bits in classes.items():
-        out[known[value]] |= bits
-    return np.concatenate((keys, np.array(added, np.uint64))), out
+    places = {int(key): place for place, key in enumerate(keys.tolist())}
+    added = [value for value in classes if value not in places]
+    places.update(zip(added, range(len(keys), len(keys) + len(added)), strict=True))
+    bits = np.zeros(len(places), np.uint8)
+    bits[: len(keys)][kinds == DIGIT] = NUMBER
+    tops = np.full(len(places), most, np.float32)
+    for value, bit in classes.items():
+        bits[places[value]] |= bit
+    for value, top in ceilings.items():
+        tops[places[value]] = top
+    return KnownWords(np.concatenate((keys, np.array(added, np.uint64))), bits, tops)

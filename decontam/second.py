@@ -1,0 +1,192 @@
+"""The block scan of the default rule: exact stage, votes, and a verdict on every candidate.
+
+Compiled. Finds pairs of document and unit; what they share, where and of what kind is worked out
+afterwards for those pairs alone (`decontam.explain`).
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from decontam.compiled import compiled
+from decontam.confirm import stands_whole
+from decontam.exact import document_tokens, look_up, shared_grams, whole_units
+from decontam.judge import BAG, RUN_TOKENS, TURN_SHARE, judge
+from decontam.verdicts import COVERED, NOTHING, WHOLE, verdict
+from decontam.votes import voted
+from decontam.words import REVERSED, ROT13
+
+VOTE_SHARE = 0.3
+LEAST_BAG = 0.42
+COVERED_TOKENS = 6
+TELLING_WORDS = 3
+LONG_TOKEN = 24
+
+
+@compiled
+def oddity(tokens: Any, count: int, words: Any, classes: Any) -> int:
+    """Return bits that say how a document may be encoded: 1 rot13, 2 reversed, 4 long runs,
+    8 letters and digits mixed."""
+    plain, rotated, turned, long, mixed = 0, 0, 0, 0, 0
+    for i in range(count):
+        w = words[i]
+        if w >= 0:
+            kind = classes[w]
+            rotated += 1 if kind & ROT13 else 0
+            turned += 1 if kind & REVERSED else 0
+            plain += 1 if kind & 2 else 0
+        if tokens.ends[i] - tokens.starts[i] >= LONG_TOKEN:
+            long = 4
+        if (
+            i > 0
+            and tokens.kinds[i] != tokens.kinds[i - 1]
+            and tokens.starts[i] == tokens.ends[i - 1]
+        ):
+            mixed += 1
+    found = long
+    if rotated >= TELLING_WORDS and 2 * rotated > 0:
+        found |= 1
+    if turned >= TELLING_WORDS:
+        found |= 2
+    if mixed >= 12 and 3 * mixed > count:
+        found |= 8
+    return found
+
+
+@compiled
+def turn_length(turns: Any, count: int, place: int) -> int:
+    """Return how many tokens the turn of the token at `place` has."""
+    first, last = place, place
+    while first > 0 and turns[first - 1] == turns[place]:
+        first -= 1
+    while last + 1 < count and turns[last + 1] == turns[place]:
+        last += 1
+    return last - first + 1
+
+
+@compiled
+def decided(
+    words: Any,
+    work: Any,
+    document: int,
+    count: int,
+    unit: int,
+    covered: int,
+    units: Any,
+    lexicon: Any,
+    least_bag: float,
+    soft: bool,
+    bench: Any,
+    features: Any,
+) -> int:
+    """Return the verdict on one document and unit."""
+    low, high = units.offsets[unit], units.offsets[unit + 1]
+    answer = units.parts[unit] == 1
+    total = units.totals[unit]
+    if covered > 0:
+        weight = 0.0
+        for j in range(low, high):
+            weight += units.weights[j] if work.stamps[j] == document else 0.0
+        if weight >= 0.5 * total and weight >= (45.0 if answer else 30.0):
+            return COVERED
+    own, weights = units.words[low:high], units.weights[low:high]
+    if covered >= units.counting[unit] > 0 and stands_whole(words[:count], own):
+        return COVERED
+    if not judge(
+        words[:count],
+        own,
+        weights,
+        units.slots[low:high],
+        total,
+        lexicon.weights,
+        lexicon.classes,
+        least_bag,
+        bench,
+        features,
+    ):
+        return NOTHING
+    features[TURN_SHARE] = 0.0
+    if features[RUN_TOKENS] > 0:
+        middle = (int(features[8]) + int(features[9])) // 2
+        features[TURN_SHARE] = features[RUN_TOKENS] / turn_length(work.turns, count, middle)
+    return verdict(features, answer, soft)  # fmt: skip
+
+
+@compiled
+def second_block(
+    text: Any,
+    turns: Any,
+    documents: Any,
+    letters: Any,
+    lexicon: Any,
+    grams: Any,
+    shorts: Any,
+    units: Any,
+    votes: Any,
+    n: int,
+    soft: bool,
+    stamp: int,
+    tokens: Any,
+    work: Any,
+    poll: Any,
+    bench: Any,
+    features: Any,
+    picked: Any,
+    odd: Any,
+    out: Any,
+) -> int:
+    """Scan a block; write (document, unit, verdict) rows to `out`, return how many there are.
+
+    `odd` gets each document's `oddity`. Rows beyond the end of `out` are counted, not written.
+    """
+    rows = 0
+    for d in range(len(documents) - 1):
+        count = document_tokens(text, turns, documents[d], documents[d + 1], letters, tokens, work)
+        look_up(tokens, count, lexicon, work)
+        words = work.words
+        odd[d] = oddity(tokens, count, words, lexicon.classes)
+        now = stamp + d
+        touched = shared_grams(tokens, count, grams, units, n, True, now, work, 0, False)
+        exact = touched
+        touched = whole_units(tokens, count, lexicon, shorts, units, now, work, touched)
+        for k in range(touched):
+            unit = work.touched[k]
+            covered = work.counts[unit]
+            found = NOTHING
+            if units.counting[unit] == 0:
+                found = WHOLE
+            elif k < exact and covered >= min(COVERED_TOKENS, units.counting[unit]):
+                poll.taken[unit] = now
+                found = decided(
+                    words,
+                    work,
+                    now,
+                    count,
+                    unit,
+                    covered,
+                    units,
+                    lexicon,
+                    0.0,
+                    soft,
+                    bench,
+                    features,
+                )
+            if found != NOTHING:
+                rows = _written(out, rows, d, unit, found)
+        for k in range(voted(words, count, votes, poll, VOTE_SHARE, now, picked)):
+            unit = picked[k]
+            found = decided(
+                words, work, now, count, unit, 0, units, lexicon, LEAST_BAG, soft, bench, features
+            )
+            if found != NOTHING:
+                rows = _written(out, rows, d, unit, found)
+    return rows  # fmt: skip
+
+
+@compiled
+def _written(out: Any, rows: int, document: int, unit: int, found: int) -> int:
+    if rows < len(out):
+        out[rows, 0], out[rows, 1], out[rows, 2] = document, unit, found
+    return rows + 1
