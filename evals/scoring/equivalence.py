@@ -65,7 +65,7 @@ def equivalent(gold: str, candidate: str, budget: Budget | None = None) -> Equiv
     values = rational(left), rational(right)
     if values[0] is not None and values[1] is not None:
         return Equivalence(values[0] == values[1], "exact value")
-    return child().ask(gold, candidate, budget or Budget())
+    return pool().ask(gold, candidate, budget or Budget())
 
 
 def unsafe(candidate: str) -> str | None:
@@ -86,11 +86,10 @@ def unsafe(candidate: str) -> str | None:
 
 
 class Child:
-    """One computer algebra process of this process, restarted when it dies."""
+    """One computer algebra process, restarted when it dies; for one thread at a time."""
 
     def __init__(self) -> None:
         self._owner = os.getpid()
-        self._lock = threading.Lock()
         self._process: subprocess.Popen[bytes] | None = None
         self._selector = selectors.DefaultSelector()
         self._server = 0
@@ -101,22 +100,21 @@ class Child:
         """Ask the child; what it does not finish within the budget is "not equal"."""
         if budget.seconds <= 0:
             return Equivalence(False, "no time left for this answer")
-        with self._lock:
-            process = self._running()
-            self._sent += 1
-            self._send(process, [self._sent, gold, candidate, budget.seconds])
-            limit = time.monotonic() + _STUCK_SECONDS
-            while (reply := self._receive(process, limit)) is not None:
-                if reply[0] == self._sent:
-                    budget.seconds -= float(reply[2])
-                    return Equivalence(bool(reply[1]), "computer algebra")
-                if reply[0] == "ready":  # the server died of this very answer
-                    self._server = int(reply[1])
-                    break
-            else:
-                self._replace_server(process)
-            budget.seconds = 0.0
-            return Equivalence(False, "the answer is too much to compute with")
+        process = self._running()
+        self._sent += 1
+        self._send(process, [self._sent, gold, candidate, budget.seconds])
+        limit = time.monotonic() + _STUCK_SECONDS
+        while (reply := self._receive(process, limit)) is not None:
+            if reply[0] == self._sent:
+                budget.seconds -= float(reply[2])
+                return Equivalence(bool(reply[1]), "computer algebra")
+            if reply[0] == "ready":  # the server died of this very answer
+                self._server = int(reply[1])
+                break
+        else:
+            self._replace_server(process)
+        budget.seconds = 0.0
+        return Equivalence(False, "the answer is too much to compute with")
 
     def close(self) -> None:
         """End the child, in the process that started it."""
@@ -190,13 +188,44 @@ class Child:
         return reply
 
 
+class Pool:
+    """The children of one process: as many at once as it has cores, each asked by one thread."""
+
+    def __init__(self, size: int) -> None:
+        self._free: list[Child] = []
+        self._all: list[Child] = []
+        self._places = threading.Semaphore(size)
+        self._lock = threading.Lock()
+        atexit.register(self.close)
+
+    def ask(self, gold: str, candidate: str, budget: Budget) -> Equivalence:
+        """Ask a free child, started if there is none."""
+        with self._places:
+            child = self._borrow()
+            try:
+                return child.ask(gold, candidate, budget)
+            finally:
+                with self._lock:
+                    self._free.append(child)
+
+    def _borrow(self) -> Child:
+        with self._lock:
+            if self._free:
+                return self._free.pop()
+            self._all.append(child := Child())
+            return child
+
+    def close(self) -> None:
+        """End all children."""
+        for child in self._all:
+            child.close()
+
+
 @cache
-def _child(_process_id: int) -> Child:
-    fresh = Child()
-    atexit.register(fresh.close)
-    return fresh
+def _pool(_process_id: int) -> Pool:
+    return Pool(os.cpu_count() or 1)
 
 
-def child() -> Child:
-    """Return this process's child (a forked process must not share its parent's)."""
-    return _child(os.getpid())
+def pool() -> Pool:
+    """Return this process's pool (a forked process must not talk to its parent's children)."""
+    return _pool(os.getpid())

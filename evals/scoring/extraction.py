@@ -18,6 +18,7 @@ _SAYS = re.compile(
     r"(?:final answer|correct answer|answer|result)\s*(?:is|:|=|\*\*:?)+\s*", re.IGNORECASE
 )
 _LONGEST = 2_000
+LAST_BOX = "last box"
 
 
 class Candidate(NamedTuple):
@@ -31,7 +32,7 @@ def candidates(response: str) -> Iterator[Candidate]:
     """Yield the distinct candidates of the cascade in order."""
     seen: set[str] = set()
     found = (
-        Candidate(boxed, "last box") if (boxed := last_boxed(response)) else None,
+        Candidate(boxed, LAST_BOX) if (boxed := last_boxed(response)) else None,
         Candidate(said, "Minerva phrase") if (said := minerva_answer(response)) else None,
         Candidate(formula, "last formula") if (formula := last_formula(response)) else None,
     )
@@ -39,7 +40,7 @@ def candidates(response: str) -> Iterator[Candidate]:
         if candidate and candidate.text not in seen:
             seen.add(candidate.text)
             yield candidate
-    if "last box" not in {c.rule for c in found if c} and (text := plain_answer(response)):
+    if LAST_BOX not in {c.rule for c in found if c} and (text := plain_answer(response)):
         yield Candidate(text, "text")
 
 

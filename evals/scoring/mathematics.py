@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from evals.scoring.equivalence import Budget, equivalent
-from evals.scoring.extraction import Candidate, candidates, last_boxed
+from evals.scoring.extraction import LAST_BOX, Candidate, candidates, last_boxed
 from evals.scoring.result import Score, text_field
 from proctor.errors import ProctorError
 
@@ -38,21 +38,23 @@ def score_math(instance: Mapping[str, Any], response: str) -> Score:
 def score_boxed(instance: Mapping[str, Any], response: str) -> Score:
     """Score 1 if the last box is equivalent to the gold answer."""
     boxed = last_boxed(response)
-    found = [] if boxed is None else [Candidate(boxed, "last box")]
+    found = [] if boxed is None else [Candidate(boxed, LAST_BOX)]
     return _first_equal(gold_answer(instance), found)
 
 
 def _first_equal(gold: str, found: Iterable[Candidate]) -> Score:
+    """Score by the first equal candidate; `strict_score` is 1 if that is the last box."""
     budget = Budget()
     tried: list[tuple[Candidate, str]] = []
     for candidate in found:
         verdict = equivalent(gold, candidate.text, budget)
         if verdict.equal:
-            reason = f"{candidate.rule}: {verdict.how}"
-            return Score(1.0, candidate.text, reason, {"rule": candidate.rule})
+            details = {"rule": candidate.rule, "strict_score": float(candidate.rule == LAST_BOX)}
+            return Score(1.0, candidate.text, f"{candidate.rule}: {verdict.how}", details)
         tried.append((candidate, verdict.how))
     if not tried:
-        return Score(0.0, None, "no answer in the response")
+        return Score(0.0, None, "no answer in the response", {"strict_score": 0.0})
     first, how = tried[0]
     plain = how in ("exact value", "computer algebra")
-    return Score(0.0, first.text, f"{first.rule} is not the answer" if plain else how)
+    reason = f"{first.rule} is not the answer" if plain else how
+    return Score(0.0, first.text, reason, {"strict_score": 0.0})

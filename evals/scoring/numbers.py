@@ -62,8 +62,10 @@ def same_value(gold: str, found: str) -> bool:
 def _compare(instance: Mapping[str, Any], response: str, same: Callable[[str, str], bool]) -> Score:
     gold = gsm8k_gold(text_field(instance, "answer"))
     found = last_number(response)
+    marked = last_number(response.rpartition("####")[2]) if "####" in response else None
+    details = {"strict_score": float(marked is not None and same(gold, marked))}
     if found is None:
-        return Score(0.0, None, "no number in the response")
+        return Score(0.0, None, "no number in the response", details)
     if same(gold, found):
-        return Score(1.0, found, "the last number is the answer")
-    return Score(0.0, found, f"the last number is not {gold}")
+        return Score(1.0, found, "the last number is the answer", details)
+    return Score(0.0, found, f"the last number is not {gold:.80}", details)

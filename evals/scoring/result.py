@@ -38,7 +38,8 @@ class Scorer:
     """A named, versioned rule from an instance and a response to a `Score`.
 
     `version` changes whenever a score may. `refused` fills the details that a consumer relies on
-    when the guard turns a response away.
+    when the guard turns a response away. `waits` says that the rule mostly waits for another
+    process, so that threads make it faster.
     """
 
     name: str
@@ -48,6 +49,7 @@ class Scorer:
     refused: Callable[[Mapping[str, Any], str], dict[str, Any]] | None = field(
         default=None, repr=False
     )
+    waits: bool = False
 
     def __call__(self, instance: Mapping[str, Any], response: str) -> Score:
         """Score a response.
