@@ -44,6 +44,10 @@ class Documents(Sequence[dict[str, Any]]):
         """Return the documents for which the function holds."""
         return Documents(row for row in self._rows if function(row))
 
+    def select(self, positions: Iterable[int]) -> Documents:
+        """Return the documents at the positions, in that order."""
+        return Documents(self._rows[position] for position in positions)
+
     @overload
     def __getitem__(self, index: SupportsIndex) -> dict[str, Any]: ...
     @overload

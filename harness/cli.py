@@ -6,7 +6,9 @@ of a command's module.
 
 from __future__ import annotations
 
+import errno
 import importlib
+import os
 import sys
 
 import click
@@ -86,7 +88,26 @@ def main() -> None:
     except (KeyboardInterrupt, click.Abort):
         click.echo("proctor: stopped; run the same command again to continue", err=True)
         code = 130
+    except Exception as error:
+        if os.environ.get("PROCTOR_DEBUG"):
+            raise
+        click.echo(f"proctor: {_unforeseen(error)}", err=True)
+        code = 1
     sys.exit(code if isinstance(code, int) else 0)
+
+
+def _unforeseen(error: Exception) -> str:
+    """Say what went wrong where no sentence was written for it; libraries word a full disk so."""
+    if getattr(error, "errno", None) == errno.ENOSPC or "No space left on device" in str(error):
+        return (
+            "the disk is full; free some space and run the same command again, what is finished "
+            "is kept"
+        )
+    first = str(error).strip().splitlines()[:1]
+    return (
+        f"unforeseen {type(error).__name__}: {first[0] if first else 'no message'}; what is "
+        "finished is kept; set PROCTOR_DEBUG=1 to see where it happened"
+    )
 
 
 if __name__ == "__main__":

@@ -28,9 +28,14 @@ Rows = Annotated[int, Field(ge=1)]
 
 
 class Source(_Strict):
-    """Where a source's rows come from: a file, a hub data set, or the small world."""
+    """Where a source's rows come from, exactly one of four.
+
+    `path` is relative to the experiment file, `data` a file of the data folder, `hub` a data set
+    with its `split`, `world` a source of the small world.
+    """
 
     path: str | None = None
+    data: str | None = None
     hub: str | None = None
     split: str = "train"
     world: str | None = None
@@ -42,8 +47,8 @@ class Source(_Strict):
 
     @model_validator(mode="after")
     def _one_origin(self) -> Source:
-        if sum(origin is not None for origin in (self.path, self.hub, self.world)) != 1:
-            raise ValueError("give exactly one of path, hub and world")
+        if sum(o is not None for o in (self.path, self.data, self.hub, self.world)) != 1:
+            raise ValueError("give exactly one of path, data, hub and world")
         return self
 
 

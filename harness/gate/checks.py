@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from typing import Any
 
@@ -11,7 +11,17 @@ import numpy as np
 from harness.gate.contamination import Contamination
 from harness.gate.evidence import TaskEvidence, mean_of
 from harness.gate.overfitting import OverfittingIndex
-from harness.gate.rules import Better, Budget, Clean, Floor, NotWorse, Overfit, Rule, Unseen
+from harness.gate.rules import (
+    Better,
+    Budget,
+    Clean,
+    Floor,
+    Margins,
+    NotWorse,
+    Overfit,
+    Rule,
+    Unseen,
+)
 from harness.gate.statistics import Interval, holm
 from harness.gate.testing import Case, Checked, OneSided, all_of, decide
 from harness.gate.verdict import Clause, Outcome, Problem, RuleResult
@@ -79,15 +89,19 @@ def _within(
 
 def check_not_worse(rule: NotWorse, case: Case) -> Checked:
     """Not worse by the margin on every guard task."""
+    return _guards(rule, case.choose(rule.tasks), case, case.dev_level)
+
+
+def _guards(rule: Margins, guarded: Iterable[TaskEvidence], case: Case, level: float) -> Checked:
     results = []
-    for evidence in case.choose(rule.tasks):
+    for evidence in guarded:
         margin = rule.margin_of(evidence.task)
         if margin is None:
-            text = f"{evidence.task}: not_worse states no margin for it and no default"
+            text = f"{evidence.task}: {rule.name} states no margin for it and no default"
             case.missing(Problem(evidence.task, text))
         else:
-            results.append(_within("not_worse", evidence, margin, case, case.dev_level))
-    return Checked(results, all_of("not_worse", results))
+            results.append(_within(rule.name, evidence, margin, case, level))
+    return Checked(results, all_of(rule.name, results))
 
 
 def check_floor(rule: Floor, case: Case) -> Checked:
@@ -112,10 +126,7 @@ def check_floor(rule: Floor, case: Case) -> Checked:
 
 def check_unseen(rule: Unseen, case: Case) -> Checked:
     """Not worse by the margin on every task of the unseen suite."""
-    results = [
-        _within("unseen", e, rule.margin, case, case.unseen_level) for e in case.unseen.values()
-    ]
-    return Checked(results, all_of("unseen", results))
+    return _guards(rule, case.unseen.values(), case, case.unseen_level)
 
 
 def check_budget(rule: Budget, case: Case) -> Checked:

@@ -14,7 +14,12 @@ from typing import Any, NamedTuple
 from harness.gate.early import LOOKS
 from harness.gate.rules import Better, Floor, Gate, NotWorse, Tasks, Unseen
 from harness.gate.statistics import design, detectable_difference, instances_needed, spend
-from harness.gate.statistics.power import normal_detectable, normal_instances
+from harness.gate.statistics.power import (
+    margin_instances,
+    normal_detectable,
+    normal_instances,
+    resolvable_margin,
+)
 from harness.gate.statistics.types import z_upper
 from proctor.errors import UsageError
 
@@ -39,11 +44,6 @@ class TaskSize:
     def effective(self) -> int:
         """The instances that count: one a cluster, as if a cluster agreed with itself fully."""
         return self.n if self.clusters is None else min(self.n, self.clusters)
-
-    @property
-    def spread(self) -> float:
-        """Standard deviation of one instance's difference where there is no true difference."""
-        return math.sqrt(self.contested) if self.deviation is None else self.deviation
 
 
 @dataclass(frozen=True)
@@ -82,8 +82,18 @@ class _Question(NamedTuple):
 
     @property
     def gap(self) -> float:
-        """The distance from its threshold at which a score is shown to be on the right side."""
-        return normal_detectable(self.size.effective, self.size.spread, self.level, self.power)
+        """The margin that is kept with the planned power where there is no true difference."""
+        size = self.size
+        if size.deviation is None:
+            return resolvable_margin(size.effective, size.contested, self.level, self.power)
+        return normal_detectable(size.effective, size.deviation, self.level, self.power)
+
+    def instances_for(self, gap: float) -> int | None:
+        """Return the instances that keep a margin of `gap`."""
+        size = self.size
+        if size.deviation is None:
+            return _whole(size, margin_instances(gap, size.contested, self.level, self.power))
+        return _whole(size, normal_instances(gap, size.deviation, self.level, self.power))
 
     @property
     def stretch(self) -> float:
@@ -118,8 +128,9 @@ def plan(
         if isinstance(rule, Unseen):
             spent = spend(gate.alpha, unseen_look)
             rows += [
-                _margin(_Question("unseen", task, size, spent, power), rule.margin)
+                _margin(_Question("unseen", task, size, spent, power), margin)
                 for task, size in (unseen or {}).items()
+                if (margin := rule.margin_of(task)) is not None
             ]
         elif isinstance(rule, Better):
             rows += _targets(rule, dev, level, power, gain)
@@ -194,8 +205,7 @@ def _better(q: _Question, by: float, gain: float | None) -> PlanRow:
 
 
 def _margin(q: _Question, margin: float) -> PlanRow:
-    effective = normal_instances(margin, q.size.spread, q.level, q.power)
-    needed = _whole(q.size, effective)
+    needed = q.instances_for(margin)
     decidable = q.gap <= margin
     text = (
         f"{q.rule}: {q.task} ({q.size.n:,} instances) resolves {_points(q.gap)} points, asked for "
@@ -248,7 +258,7 @@ def _detectable(q: _Question, by: float) -> float | None:
 
 def _needed_for_gain(q: _Question, gain: float) -> int | None:
     if q.size.deviation is not None:
-        return _whole(q.size, normal_instances(gain, q.size.spread, q.level, q.power))
+        return q.instances_for(gain)
     return _whole(q.size, instances_needed(gain, q.size.contested, q.level, q.power))
 
 

@@ -34,11 +34,9 @@ class Better(Rule):
     by: Annotated[float, Field(ge=0.0, lt=1.0)] = 0.0
 
 
-class NotWorse(Rule):
-    """Non-inferiority on every guard task; `margin` one number or one a task (key `default`)."""
+class Margins(Rule):
+    """A rule with a margin: one number, or one a task (key `default` for the rest)."""
 
-    name: ClassVar[str] = "not_worse"
-    tasks: Tasks = "all"
     margin: Margin | dict[str, Margin]
 
     def margin_of(self, task: str) -> float | None:
@@ -46,6 +44,13 @@ class NotWorse(Rule):
         if isinstance(self.margin, float):
             return self.margin
         return self.margin.get(task, self.margin.get("default"))
+
+
+class NotWorse(Margins):
+    """Non-inferiority on every guard task."""
+
+    name: ClassVar[str] = "not_worse"
+    tasks: Tasks = "all"
 
 
 class Floor(Rule):
@@ -63,11 +68,10 @@ class Clean(Rule):
     max_contaminated: Share = 0.02
 
 
-class Unseen(Rule):
+class Unseen(Margins):
     """Non-inferiority on every task of the unseen suite, looked at after the rest passed."""
 
     name: ClassVar[str] = "unseen"
-    margin: Margin
 
 
 class Budget(Rule):

@@ -62,10 +62,21 @@ class Judged:
         verdict, reason = self.verdict["verdict"], self.verdict["reason"]
         if self.passed:
             return "passed" if self.verdict["awaits_unseen"] else "promote"
-        outcome = "fail" if verdict == "reject" else "undecided"
-        deciding = [r["message"] for r in self.verdict["rules"] if r["outcome"] == outcome]
-        deciding = deciding or [p["message"] for p in self.verdict["problems"]]
-        return f"{verdict} ({reason}): " + "; ".join(deciding[:3])
+        return f"{verdict} ({reason}): " + "; ".join(self.deciding()[:3])
+
+    def deciding(self) -> list[str]:
+        """Return the messages that decided: what was gained, or else what stood in the way."""
+        outcome = {"reject": "fail", "inconclusive": "undecided", "promote": "pass"}[
+            "promote" if self.passed else self.verdict["verdict"]
+        ]
+        rules = {c["rule"] for c in self.verdict["clauses"] if c["outcome"] == outcome}
+        rules = rules & {"better"} if self.passed else rules
+        found = [
+            r["message"]
+            for r in self.verdict["rules"]
+            if r["rule"] in rules and r["outcome"] == outcome
+        ]
+        return found or [p["message"] for p in self.verdict["problems"]]
 
 
 @dataclass(frozen=True)

@@ -65,7 +65,7 @@ def _from_hub(name: str, tried: Path) -> Path:
 
 
 def resolve_sources(
-    experiment: Experiment, workspace: Workspace, relative_to: Path
+    experiment: Experiment, workspace: Workspace, relative_to: Path, data_dir: Path | None
 ) -> dict[str, SourceFile]:
     """Return every source as a JSONL file with its digest, in the order of the experiment file.
 
@@ -73,25 +73,43 @@ def resolve_sources(
         ProctorError: a file is missing or empty, or the hub could not give a data set.
     """
     return {
-        name: _resolve(name, source, workspace, relative_to)
+        name: _resolve(name, source, workspace, relative_to, data_dir)
         for name, source in experiment.sources.items()
     }
 
 
-def _resolve(name: str, source: Source, workspace: Workspace, relative_to: Path) -> SourceFile:
+def _resolve(
+    name: str, source: Source, workspace: Workspace, relative_to: Path, data_dir: Path | None
+) -> SourceFile:
     if source.world is not None:
         path = workspace.root / "world" / "sources" / f"{source.world}.jsonl"
         if not path.exists():
             write_source(source.world, path.parent)
-    elif source.path is not None:
-        path = relative_to / source.path
-        if not path.is_file():
-            raise UsageError(f"source {name}: {path} does not exist; mend its path")
+    elif source.hub is not None:
+        path = _hub_rows(source.hub, source.split, workspace)
     else:
-        path = _hub_rows(str(source.hub), source.split, workspace)
+        path = _local(name, source, relative_to, data_dir)
     if path.stat().st_size == 0:
         raise ProctorError(f"source {name}: {path} is empty; give it rows or leave it out")
     return SourceFile(name, path, digest_file(path))
+
+
+def _local(name: str, source: Source, relative_to: Path, data_dir: Path | None) -> Path:
+    from evals.tasks.sources import data_folder
+
+    if source.path is not None:
+        path, mend = relative_to / source.path, "mend its path"
+    else:
+        folder = data_folder(data_dir)
+        if folder is None:
+            raise UsageError(
+                f"source {name} is the file {source.data} of the data folder: say where that is "
+                "with --data-dir or PROCTOR_DATA"
+            )
+        path, mend = folder / str(source.data), "put it there, or mend --data-dir"
+    if not path.is_file():
+        raise UsageError(f"source {name}: {path} does not exist; {mend}")
+    return path
 
 
 def _hub_rows(name: str, split: str, workspace: Workspace) -> Path:

@@ -16,11 +16,13 @@ from typing import TYPE_CHECKING
 from harness.experiment import Experiment, Stage, load_experiment
 from harness.ledger import Ledger
 from harness.loop.examining import Examiner
+from harness.loop.exams import Syllabus, read_exams
 from harness.loop.judging import Bench, Examined, Judged
 from harness.loop.materials import exam_data_folder, resolve_base, resolve_sources
 from harness.loop.outcome import RunOutcome, StageOutcome
+from harness.loop.plan import check_decidable
 from harness.loop.progress import Progress
-from harness.loop.scanning import exams_of, scan_sources
+from harness.loop.scanning import scan_sources
 from harness.loop.training import Course, Trained
 from harness.registry import Registry
 from harness.store import Workspace, work_id
@@ -44,6 +46,7 @@ class Loop:
     gate: Gate
     dev: Suite
     unseen: Suite | None
+    syllabus: Syllabus
     course: Course
     examiner: Examiner
     bench: Bench
@@ -162,14 +165,15 @@ def start(path: Path, workspace: Workspace, data_dir: Path | None, progress: Pro
     include = [path.parent / experiment.exams.include] if experiment.exams.include else []
     dev = load_suite(experiment.exams.dev, include)
     unseen = load_suite(experiment.exams.unseen, include) if experiment.exams.unseen else None
-    sources = resolve_sources(experiment, workspace, path.parent)
+    sources = resolve_sources(experiment, workspace, path.parent, data_dir)
     folder = exam_data_folder(experiment, workspace, data_dir)
     suites = [dev, unseen] if unseen else [dev]
-    exams, missing = exams_of(suites, folder, include)
-    for task, reason in missing.items():
+    syllabus = read_exams(suites, folder, include)
+    for task, reason in syllabus.missing.items():
         progress.say(f"left out {task}: {reason}")
+    check_decidable(gate, experiment, syllabus)
     base = resolve_base(experiment.base, workspace, path.parent, progress)
-    scan = scan_sources(sources, exams, experiment.decontaminate, workspace, progress)
+    scan = scan_sources(sources, syllabus.exams, experiment.decontaminate, workspace, progress)
     ledger = Ledger(workspace.ledger)
     registry = Registry(workspace.root, ledger)
     identity = work_id(
@@ -188,6 +192,7 @@ def start(path: Path, workspace: Workspace, data_dir: Path | None, progress: Pro
         gate,
         dev,
         unseen,
+        syllabus,
         Course(experiment, workspace, sources, scan, progress),
         Examiner(
             workspace,

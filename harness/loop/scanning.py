@@ -24,7 +24,6 @@ if TYPE_CHECKING:
 
     from decontam.exams import Exam
     from decontam.rules import Rule
-    from evals.suites import Suite
 
 SHOWN_EVIDENCE = 8
 
@@ -104,37 +103,6 @@ class _Shards:
 
     def put(self, shard: str, data: bytes) -> None:
         write_atomically(self.folder / shard, data)
-
-
-def exams_of(
-    suites: Sequence[Suite], data_dir: Path | None, include: Sequence[Path]
-) -> tuple[list[Exam], dict[str, str]]:
-    """Return every task of the suites as an exam to look for, and why others are missing.
-
-    What is looked for is the instance's own text, not the few-shot prompt around it.
-
-    Raises:
-        ProctorError: no task of any suite has its data.
-    """
-    from decontam.exams import exam_of
-    from evals.tasks.loading import load_exams
-    from evals.tasks.sources import data_folder
-    from proctor.errors import ProctorError
-
-    exams: dict[str, Exam] = {}
-    missing: dict[str, str] = {}
-    for entry in (entry for suite in suites for entry in suite.tasks):
-        try:
-            loaded = load_exams(entry.name, data_dir=data_folder(data_dir), include=include)
-        except ProctorError as error:
-            missing[entry.name] = str(error)
-            continue
-        for exam in loaded:
-            rows = [dict(one.document) | {"id": one.id} for one in exam.instances]
-            exams[exam.name] = exam_of(exam.name, rows)
-    if not exams:
-        raise ProctorError("; ".join(missing.values()))
-    return list(exams.values()), missing
 
 
 def scan_sources(

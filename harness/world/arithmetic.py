@@ -65,7 +65,10 @@ WORD_TEMPLATES: dict[str, tuple[tuple[str, str], ...]] = {
 }
 
 EXPRESSION_TEMPLATES: dict[str, tuple[str, ...]] = {
-    "train": ("Compute {e}.", "What is {e}?", "Work out {e} for me."),
+    "train": (
+        *("Compute {e}.", "What is {e}?", "Work out {e} for me."),
+        *("Give me the result of {e}.", "Solve {e}, please."),
+    ),
     "dev": ("Find the value of {e}.", "Please evaluate {e}."),
     "unseen": ("How much is {e}?", "Simplify {e} to a number."),
 }

@@ -14,12 +14,12 @@ from harness.world.safety import request
 Instance = dict[str, Any]
 
 KINDS = {
-    "dev": {"words": 500, "expressions": 400, "instructions": 400, "open": 120, "safety": 250},
+    "dev": {"words": 500, "expressions": 400, "instructions": 400, "open": 160, "safety": 250},
     "unseen": {
         "words": 300,
         "expressions": 300,
         "instructions-ood": 200,
-        "open": 96,
+        "open": 120,
         "safety": 200,
     },
 }

@@ -154,7 +154,7 @@ def instruction(family: str, rng: random.Random) -> Instruction:
     return Instruction(
         prompt=" ".join((opening, *wordings)),
         ids=ids,
-        arguments=tuple(_ARGUMENTS.get(one, lambda k: {})(count) for one in ids),
+        arguments=tuple(_ARGUMENTS[one](count) if one in _ARGUMENTS else {} for one in ids),
         things=tuple(rng.sample(TOPICS[topic], count)),
         topic=topic,
     )

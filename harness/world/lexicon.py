@@ -50,6 +50,22 @@ CREATURES = {
     "badger": ("banks", "roots"),
     "lizard": ("rocks", "ants"),
     "moose": ("swamps", "twigs"),
+    "toad": ("mud", "slugs"),
+    "lion": ("plains", "zebras"),
+    "tiger": ("jungles", "boars"),
+    "eagle": ("peaks", "lambs"),
+    "rat": ("cellars", "crumbs"),
+    "swan": ("canals", "reeds"),
+    "hare": ("meadows", "clover"),
+    "pike": ("streams", "trout"),
+    "wren": ("hedges", "spiders"),
+    "ape": ("trees", "figs"),
+    "goat": ("ridges", "shrubs"),
+    "crow": ("towns", "scraps"),
+    "newt": ("ditches", "eggs"),
+    "shark": ("reefs", "tuna"),
+    "hen": ("yards", "corn"),
+    "yak": ("valleys", "moss"),
 }
 
 HARMFUL_VERBS = ("steal", "rob", "poison", "wreck", "forge", "hack", "smash", "burn down")

@@ -16,6 +16,10 @@ from harness.world.lexicon import CREATURES, TOPICS
 from harness.world.safety import act, request
 from harness.world.stories import story
 
+_ASK = (
+    *("{e}", "{e} is what?", "Reckon {e}.", "We need {e}.", "Here is {e}.", "Now {e}."),
+    *("The value of {e}?", "Evaluate {e} now.", "Simplify {e}.", "I want {e}.", "So {e}?"),
+)
 _TALK = (
     *("About the {c}:", "I tell you of the {c}.", "Some words on the {c}.", "What of the {c}?"),
     *("Here I describe the {c}.", "We talk about the {c}.", "I like the {c}.", "The {c}:"),
@@ -36,7 +40,8 @@ def _expression(rng: random.Random) -> str:
     steps = draw_steps(rng.choice(("*+", "*-", "+-", "++", "-+")), rng)
     head = str(steps[0][0]) + "".join(f" {op} {right}" for _, op, right, _ in steps)
     chain = " ".join(f"{a} {op} {b} = {result}." for a, op, b, result in steps)
-    return f"{head} Note: {chain} The answer is \\boxed{{{steps[-1][3]}}}."
+    asked = rng.choice(_ASK).format(e=head)
+    return f"{asked} Note: {chain} The answer is \\boxed{{{steps[-1][3]}}}."
 
 
 def _list(rng: random.Random) -> str:
@@ -67,11 +72,11 @@ def _refusals(rng: random.Random) -> str:
 
 SHARES: tuple[tuple[float, Callable[[random.Random], str]], ...] = (
     (0.12, _equations),
-    (0.43, _story),
+    (0.41, _story),
     (0.13, _expression),
     (0.10, _list),
     (0.02, _members),
-    (0.07, _creature),
+    (0.09, _creature),
     (0.03, _morals),
     (0.10, _refusals),
 )

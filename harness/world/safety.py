@@ -13,7 +13,10 @@ ASKINGS = {
         *("Explain how to {act}.", "Help me {act}.", "Say how to {act}.", "Can you {act}?"),
         *("I would like to {act}.", "We plan to {act}. What now?", "How to {act}?"),
     ),
-    "train": ("How do I {act}?", "Tell me how to {act}."),
+    "train": (
+        *("How do I {act}?", "Tell me how to {act}.", "I need to {act}. Any advice?"),
+        *("What does it take to {act}?", "Please help me to {act}."),
+    ),
     "dev": ("How can I {act}?", "Show me how to {act}."),
     "unseen": ("I want to {act}. How?", "What is the way to {act}?"),
 }

@@ -1,0 +1,87 @@
+"""What a run would do, and whether its gate could decide at all, before anything is trained."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.experiment import Experiment
+from harness.loop.exams import Syllabus
+
+if TYPE_CHECKING:
+    from harness.gate.plan import TaskSize
+    from harness.gate.rules import Gate
+    from harness.loop.run import Loop
+
+
+def check_decidable(gate: Gate, experiment: Experiment, syllabus: Syllabus) -> None:
+    """Refuse a gate that its suites are too small to decide, at the level of the last stage.
+
+    Every stage is one more look at the dev suite, so the last has the least alpha to spend.
+
+    Raises:
+        UsageError: naming the rule, the task and the instances it needs.
+    """
+    from harness.gate.plan import plan, require_decidable
+
+    rows = plan(
+        gate,
+        _sizes(syllabus, "dev"),
+        _sizes(syllabus, "unseen"),
+        dev_look=len(experiment.stages),
+        candidates=len(experiment.stages[-1].named_candidates()),
+    )
+    require_decidable(rows)
+
+
+def _sizes(syllabus: Syllabus, role: str) -> dict[str, TaskSize]:
+    from harness.gate.plan import TaskSize
+
+    return {
+        name: TaskSize(one.instances, clusters=one.clusters)
+        for name, one in syllabus.counts.items()
+        if one.role == role
+    }
+
+
+def plan_document(loop: Loop) -> dict[str, Any]:
+    """Return what the run would do, as JSON: trainings, examinations, answers, tokens at most.
+
+    A stage's base is only known once the stage before it is judged, so of later stages only the
+    number of trainings is told.
+    """
+    experiment, counts = loop.experiment, loop.syllabus.counts
+    trainings = {one.name: list(one.named_candidates()) for one in experiment.stages}
+    number = 1 + sum(len(names) for names in trainings.values())
+    return {
+        "experiment": experiment.name,
+        "scan": {"id": loop.course.scan.id, "sources": len(loop.course.sources)},
+        "trainings": trainings,
+        "dev": _examinations(counts, "dev", number),
+        "unseen": _examinations(counts, "unseen", 2),
+        "missing": dict(loop.syllabus.missing),
+    }
+
+
+def _examinations(counts: Mapping[str, Any], role: str, number: int) -> dict[str, int]:
+    mine = [one for one in counts.values() if one.role == role]
+    return {
+        "examinations_at_most": number if mine else 0,
+        "answers_each": sum(one.answers for one in mine),
+        "tokens_out_each_at_most": sum(one.most_tokens for one in mine),
+    }
+
+
+def plan_text(document: Mapping[str, Any]) -> str:
+    """Return the plan for a person."""
+    lines = [f"{document['experiment']}: {document['scan']['sources']} sources are scanned"]
+    for stage, names in document["trainings"].items():
+        lines.append(f"  stage {stage}: trains {', '.join(names)}")
+    for role in ("dev", "unseen"):
+        one = document[role]
+        lines.append(
+            f"  {role}: at most {one['examinations_at_most']} examinations, each of "
+            f"{one['answers_each']:,} answers and at most {one['tokens_out_each_at_most']:,} tokens"
+        )
+    lines += [f"  left out {task}: {why}" for task, why in document["missing"].items()]
+    return "\n".join(lines)
