@@ -64,3 +64,8 @@ class Toys:
 @pytest.fixture
 def toys(tmp_path: Path) -> Toys:
     return Toys(tmp_path)
+
+
+@pytest.fixture(scope="session")
+def toys_in() -> Callable[[Path], Toys]:
+    return Toys

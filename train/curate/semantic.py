@@ -147,13 +147,13 @@ def spherical_clusters(
     Args:
         units: (rows, d) vectors of length 1.
         count: the clusters, at most as many as rows.
-        seed: of the first centres.
+        seed: of the first centres, spread as k-means++ spreads them.
         rounds: of moving centres and rows at the most.
     """
     import numpy as np
 
     generator = np.random.default_rng(seed)
-    centres = units[generator.choice(len(units), count, replace=False)]
+    centres = _spread_centres(units, count, generator)
     labels = np.full(len(units), -1)
     for _ in range(rounds):
         moved = (units @ centres.T).argmax(axis=1)
@@ -166,3 +166,17 @@ def spherical_clusters(
             if length > 0:
                 centres[label] = total / length
     return labels
+
+
+def _spread_centres(
+    units: np.ndarray[Any, Any], count: int, generator: np.random.Generator
+) -> np.ndarray[Any, Any]:
+    import numpy as np
+
+    chosen = [int(generator.integers(len(units)))]
+    while len(chosen) < count:
+        distance = 1 - (units @ units[chosen].T).max(axis=1)
+        distance = np.clip(distance, 1e-12, None)
+        distance[chosen] = 0
+        chosen.append(int(generator.choice(len(units), p=distance / distance.sum())))
+    return units[chosen].copy()
