@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.gate.statistics.paired import tango_z
 from harness.gate.statistics.types import NORMAL, z_upper
 
 _BISECTIONS = 40
@@ -125,3 +126,42 @@ def normal_instances(gap: float, deviation: float, level: float, power: float = 
 def normal_detectable(n: int, deviation: float, level: float, power: float = 0.8) -> float:
     """Return the gap from its threshold that `n` instances show with `power` (normal formula)."""
     return (z_upper(level) + NORMAL.inv_cdf(power)) * deviation / math.sqrt(n)
+
+
+def margin_power(n: int, contested: float, margin: float, level: float) -> float:
+    """Return the chance that Tango's test keeps `margin` where there is no true difference.
+
+    Nam, Biometrics 53 (1997) 1422-1430: the spread under the margin enters the limit, the spread
+    under no difference the law of the statistic.
+    """
+    wins = losses = n * contested / 2
+    z = float(tango_z(wins, losses, n, -margin))
+    under_margin = margin * math.sqrt(n) / z
+    reached = margin * math.sqrt(n) - z_upper(level) * under_margin
+    return NORMAL.cdf(reached / math.sqrt(contested))
+
+
+def resolvable_margin(n: int, contested: float, level: float, power: float = 0.8) -> float:
+    """Return the smallest margin kept with probability `power` where there is no difference."""
+    low, high = 0.0, 1.0
+    for _ in range(_BISECTIONS):
+        middle = (low + high) / 2
+        kept = margin_power(n, contested, middle, level) >= power
+        low, high = (low, middle) if kept else (middle, high)
+    return high
+
+
+def margin_instances(
+    margin: float, contested: float, level: float, power: float = 0.8
+) -> int | None:
+    """Return the instances needed to keep `margin` with `power`; None above ten million."""
+    low, high = 1, 16
+    while margin_power(high, contested, margin, level) < power:
+        low, high = high, high * 2
+        if high > _LARGEST:
+            return None
+    while high - low > 1:
+        middle = (low + high) // 2
+        kept = margin_power(middle, contested, margin, level) >= power
+        low, high = (low, middle) if kept else (middle, high)
+    return high
