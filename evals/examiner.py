@@ -217,7 +217,6 @@ class _Session:
         continuations = [part.continuation or "" for part in question.parts]
         mark = self._markers[question.exam](question.instance, responses, continuations)
         instance = exam.instances[question.instance]
-        errors = [response.error for response in responses if response.error]
         weighed = question.parts[0].continuation is not None
         return Sample(
             task=exam.name,
@@ -234,7 +233,7 @@ class _Session:
             tokens_in=sum(response.tokens_in for response in responses),
             tokens_out=sum(response.tokens_out for response in responses),
             finish=responses[-1].finish,
-            error=errors[0] if errors else None,
+            error=mark.error,
         )
 
     def in_order(self) -> Iterator[Sample]:

@@ -5,12 +5,16 @@ A score that cannot be computed is 0 with its reason; nothing a model says stops
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from evals.records import Response
 from evals.tasks.exam import Exam
-from proctor.errors import UsageError
+from proctor.errors import ProctorError, UsageError
+
+if TYPE_CHECKING:
+    from evals.scoring import Scorer
 
 
 class Mark(NamedTuple):
@@ -20,9 +24,37 @@ class Mark(NamedTuple):
     extracted: str | None
     reason: str
     details: Mapping[str, Any]
+    error: str | None = None
 
 
 Marker = Callable[[int, Sequence[Response], Sequence[str]], Mark]
+
+
+def scorer_of(exam: Exam) -> tuple[str, str]:
+    """Return the scorer of an exam with its version ("gsm8k 1"), and the metric that counts.
+
+    Raises:
+        UsageError: the task names a scorer that does not exist.
+    """
+    scorer = _scorer(exam)
+    if scorer is not None:
+        return f"{scorer.name} {scorer.version}", scorer.metric
+    import lm_eval
+
+    chosen = ",".join(part for part in (exam.meta.metric, exam.meta.filter) if part)
+    return f"lm-eval {lm_eval.__version__}", chosen or str(next(iter(exam.task.aggregation()), ""))
+
+
+def _scorer(exam: Exam) -> Scorer | None:
+    if exam.meta.scorer is None:
+        return None
+    from evals.scoring import SCORERS
+
+    if exam.meta.scorer not in SCORERS:
+        near = difflib.get_close_matches(exam.meta.scorer, SCORERS, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(SCORERS)}"
+        raise UsageError(f"task {exam.name}: no scorer {exam.meta.scorer!r}: {hint}")
+    return SCORERS[exam.meta.scorer]
 
 
 def marker(exam: Exam) -> Marker:
@@ -31,14 +63,9 @@ def marker(exam: Exam) -> Marker:
     Raises:
         UsageError: the task names a scorer that does not exist.
     """
-    if exam.meta.scorer is None:
+    scorer = _scorer(exam)
+    if scorer is None:
         return _guarded(_LmEvalMarker(exam))
-    from evals.scoring import SCORERS
-
-    if exam.meta.scorer not in SCORERS:
-        known = ", ".join(sorted(SCORERS))
-        raise UsageError(f"task {exam.name}: no scorer {exam.meta.scorer!r}; there are {known}")
-    scorer = SCORERS[exam.meta.scorer]
 
     def mark(index: int, responses: Sequence[Response], _: Sequence[str]) -> Mark:
         score = scorer(exam.instances[index].document, responses[0].text)
@@ -51,11 +78,12 @@ def _guarded(mark: Marker) -> Marker:
     def guarded(index: int, responses: Sequence[Response], continuations: Sequence[str]) -> Mark:
         errors = [response.error for response in responses if response.error]
         if errors:
-            return Mark(0.0, None, "no response", {})
+            return Mark(0.0, None, "no response", {}, errors[0])
         try:
             return mark(index, responses, continuations)
         except Exception as error:
-            return Mark(0.0, None, f"scorer failed: {type(error).__name__}: {error}"[:300], {})
+            what = str(error) if isinstance(error, ProctorError) else repr(error)
+            return Mark(0.0, None, "not scored", {}, f"scorer failed: {what}"[:300])
 
     return guarded
 

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from evals.backends import Engine
+from evals.marking import scorer_of
 from evals.records import Checkpoint, Request, Sampling, sample_seed
 from evals.suites import Suite, SuiteTask
 from evals.tasks.exam import Conversation, Exam
@@ -234,10 +235,11 @@ def _weighed(
 
 
 def _about(exam: Exam, template_digest: str) -> dict[str, Any]:
+    scorer, metric = scorer_of(exam)
     return {
         "version": str(exam.meta.version),
-        "scorer": exam.meta.scorer or "lm-eval",
-        "metric": exam.meta.metric or ("score" if exam.meta.scorer else ""),
+        "scorer": scorer,
+        "metric": metric,
         "data_digest": exam.data_digest,
         "n": len(exam.instances),
         "limit": exam.limit,

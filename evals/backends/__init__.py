@@ -18,9 +18,20 @@ Batch = list[tuple[int, Response]]
 class Engine(Protocol):
     """A model that answers. `name`, `version` and `dtype` are part of every response's key."""
 
-    name: str
-    version: str
-    dtype: str
+    @property
+    def name(self) -> str:
+        """The backend."""
+        ...
+
+    @property
+    def version(self) -> str:
+        """What computes: packages and their versions."""
+        ...
+
+    @property
+    def dtype(self) -> str:
+        """What it computes in."""
+        ...
 
     @property
     def has_chat_template(self) -> bool:

@@ -8,19 +8,17 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import torch
 import transformers
 
 from evals.backends import Batch
+from evals.backends.answers import finished, fits, refused
 from evals.backends.decoding import decode_batch
-from evals.backends.text import TextCodec
+from evals.backends.folder import Dtype, ModelFolder, load_part
 from evals.records import Request, Response, Sampling
-from proctor.errors import ProctorError
-from proctor.files import read_json
 
-Dtype = Literal["auto", "float32", "bfloat16", "float16"]
 _CPU_CACHE_BYTES = 2 << 30
 _GPU_CACHE_SHARE = 0.6
 _LOGIT_CELLS = 1 << 27
@@ -50,50 +48,32 @@ class HfEngine:
         batch_size: int = 256,
     ) -> None:
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
-        self._wanted: Any = dtype
-        if dtype == "auto" and self.device == "cpu":
-            self._wanted = "float32"
+        self._wanted: Dtype = dtype
         self.batch_size = batch_size
-        transformers.utils.logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        transformers.utils.logging.disable_progress_bar()
         self.version = f"transformers-{transformers.__version__}+torch-{torch.__version__}"
         self.swap(folder)
 
     def swap(self, folder: Path) -> None:
         """Take another checkpoint; its weights are read when the first request comes."""
-        check_folder(folder)
-        self.folder = folder
         self._model: Any = None
-        config = self._loaded("configuration", transformers.AutoConfig)
-        self.codec = TextCodec(folder)
-        stored = str(config.dtype or "float32").removeprefix("torch.")
-        self.dtype = stored if self._wanted == "auto" else self._wanted
-        self.eos = self.codec.eos | _eos(folder, config)
-        text = config.get_text_config()
-        self.max_length = int(getattr(text, "max_position_embeddings", None) or 1 << 30)
+        self.source = ModelFolder(folder)
+        self.codec, self.max_length = self.source.codec, self.source.max_length
+        self.dtype = self.source.dtype(self._wanted, cpu=self.device == "cpu")
 
     @property
     def model(self) -> Any:
         """The model, loaded when it is first needed."""
         if self._model is None:
-            weights = self._loaded(
+            weights = load_part(
                 "model",
-                transformers.AutoModelForCausalLM,
+                "AutoModelForCausalLM",
+                self.source.path,
                 dtype=self.dtype,
                 use_safetensors=True,
             )
             self._model = weights.to(self.device).eval()
         return self._model
-
-    def _loaded(self, what: str, kind: Any, **options: Any) -> Any:
-        try:
-            return kind.from_pretrained(
-                str(self.folder), local_files_only=True, trust_remote_code=False, **options
-            )
-        except Exception as error:
-            reason = " ".join(str(error).split())[:300]
-            raise ProctorError(
-                f"the {what} of checkpoint {self.folder} does not load ({reason})"
-            ) from error
 
     @property
     def has_chat_template(self) -> bool:
@@ -108,10 +88,10 @@ class HfEngine:
         """Yield responses batch by batch, longest prompts first."""
         prompts = self.codec.encode([request.prompt for request in requests])
         order = sorted(range(len(prompts)), key=lambda i: -len(prompts[i]))
-        refused = [i for i in order if not 0 < len(prompts[i]) < self.max_length]
-        if refused:
-            yield [(i, refuse(len(prompts[i]), self.max_length)) for i in refused]
-        wanted = [i for i in order if 0 < len(prompts[i]) < self.max_length]
+        wanted = [i for i in order if fits(len(prompts[i]), self.max_length)]
+        if len(wanted) < len(order):
+            unfit = sorted(set(order) - set(wanted))
+            yield [(i, refused(len(prompts[i]), self.max_length)) for i in unfit]
         for places in self._batches(wanted, prompts, sampling.max_tokens):
             yield self._decode(places, prompts, requests, sampling)
 
@@ -127,7 +107,7 @@ class HfEngine:
             self.model,
             [prompts[i] for i in places],
             limits=limits,
-            eos=self.eos,
+            eos=self.source.eos,
             pad=self.codec.pad,
             temperature=sampling.temperature,
             top_p=sampling.top_p,
@@ -135,7 +115,7 @@ class HfEngine:
             stopped=self.codec.stop_finder(sampling.stop),
         )
         return [
-            (i, finished(self.codec, len(prompts[i]), tokens, sampling.stop, self.eos))
+            (i, finished(self.codec, len(prompts[i]), tokens, sampling.stop, self.source.eos))
             for i, tokens in zip(places, answers, strict=True)
         ]
 
@@ -172,7 +152,7 @@ class HfEngine:
         for i in order:
             context, tail = encoded[i]
             if not context or not tail or len(context) + len(tail) > self.max_length:
-                yield [(i, refuse(len(context) + len(tail), self.max_length))]
+                yield [(i, refused(len(context) + len(tail), self.max_length))]
             else:
                 good.append(i)
         room, cells = self._cache_tokens(), _LOGIT_CELLS // self.model.config.vocab_size
@@ -208,55 +188,3 @@ class HfEngine:
         self._model = None
         if self.device.startswith("cuda"):
             torch.cuda.empty_cache()
-
-
-def finished(
-    codec: TextCodec,
-    tokens_in: int,
-    tokens: Sequence[int],
-    stop: Sequence[str],
-    eos: frozenset[int],
-) -> Response:
-    """Return the response that new tokens make: cut at a stop string, the end token left out."""
-    ended = bool(tokens) and tokens[-1] in eos
-    text, count, cut = codec.cut(tokens[:-1] if ended else tokens, stop)
-    return Response(
-        text, tokens_in, count if cut else len(tokens), "stop" if ended or cut else "length"
-    )
-
-
-def refuse(tokens: int, most: int) -> Response:
-    """Return the error of a prompt that the model cannot take."""
-    if tokens == 0:
-        return Response("", 0, 0, error="the prompt has no tokens")
-    return Response("", tokens, 0, error=f"the prompt has {tokens} tokens, the model takes {most}")
-
-
-def check_folder(folder: Path) -> None:
-    """Refuse a folder that is not a safetensors checkpoint.
-
-    Raises:
-        ProctorError: it is missing, has no config, or has only pickled weights.
-    """
-    if not folder.is_dir():
-        raise ProctorError(f"checkpoint {folder} is not a folder: give a Hugging Face model folder")
-    if not (folder / "config.json").is_file():
-        raise ProctorError(f"checkpoint {folder} has no config.json: is it a model folder?")
-    if not any(folder.glob("*.safetensors")):
-        pickled = sorted(p.name for p in folder.glob("*.bin"))
-        found = f"only {pickled[0]}, which is pickled" if pickled else "no weights"
-        raise ProctorError(
-            f"checkpoint {folder} has {found}: save it again with "
-            "model.save_pretrained(folder), which writes safetensors"
-        )
-
-
-def _eos(folder: Path, config: Any) -> frozenset[int]:
-    """Return the end tokens of generation_config.json, else of the model's config."""
-    path = folder / "generation_config.json"
-    value = read_json(path).get("eos_token_id") if path.is_file() else None
-    if value is None:
-        value = getattr(config.get_text_config(), "eos_token_id", None)
-    if value is None:
-        return frozenset()
-    return frozenset(value if isinstance(value, list) else [int(value)])

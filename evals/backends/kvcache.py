@@ -15,7 +15,7 @@ from transformers.cache_utils import DynamicCache, DynamicLayer
 _ROOM = 64
 
 
-class RoomyLayer(DynamicLayer):  # type: ignore[no-untyped-call]
+class RoomyLayer(DynamicLayer):
     """A `DynamicLayer` whose buffers hold more columns than are filled.
 
     `keys` and `values` are views, shape (rows, heads, filled, head size).

@@ -127,9 +127,11 @@ def instances_of(documents: Any, meta: TaskMeta) -> tuple[Instance, ...]:
     return tuple(found)
 
 
-def sampling_of(config: Any) -> Sampling:
-    """Return the sampling that an lm-eval task configures (`do_sample: false` means greedy)."""
-    options = dict(config.generation_kwargs or {})
+def sampling_from(options: Mapping[str, Any], seed: int = 0) -> Sampling:
+    """Return the sampling that lm-eval's `generation_kwargs` mean.
+
+    Lengths and temperature are read as `lm_eval.models.utils.normalize_gen_kwargs` reads them.
+    """
     aliases = ("max_gen_toks", "max_new_tokens", "max_tokens", "max_completion_tokens")
     lengths = [options[key] for key in aliases if options.get(key) is not None]
     until = options.get("until") or []
@@ -143,6 +145,7 @@ def sampling_of(config: Any) -> Sampling:
         temperature=temperature,
         top_p=float(options.get("top_p", 1.0)),
         stop=tuple(s for s in ([until] if isinstance(until, str) else until) if s),
+        seed=seed if temperature > 0 else 0,
     )
 
 

@@ -10,7 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from evals.tasks.exam import Exam, digest_instances, instances_of, sampling_of
+from evals.tasks.exam import Exam, digest_instances, instances_of, sampling_from
 from evals.tasks.meta import TaskFile, TaskMeta, task_files
 from evals.tasks.sources import splits_of
 from evals.tasks.stock import stock_names, stock_task
@@ -83,7 +83,7 @@ def _exam(task: Any, meta: TaskMeta) -> Exam:
         task=task,
         instances=instances,
         data_digest=digest_instances(instances),
-        sampling=sampling_of(task.config),
+        sampling=sampling_from(task.config.generation_kwargs or {}),
         repeats=repeats,
         few_shot=int(task.config.num_fewshot or 0),
         family=meta.family,

@@ -35,6 +35,15 @@ if TYPE_CHECKING:
 @click.option("--dtype", default="auto", show_default=True, help="float32, bfloat16, float16.")
 @click.option("--batch-size", type=click.IntRange(min=1), default=256, show_default=True)
 @click.option(
+    "--replicas",
+    type=click.IntRange(min=1),
+    default=1,
+    show_default=True,
+    help="Engines in processes of their own; instances are divided among them.",
+)
+@click.option("--url", "urls", multiple=True, help="An OpenAI-compatible server; may be repeated.")
+@click.option("--concurrency", type=click.IntRange(min=1), default=32, show_default=True)
+@click.option(
     "--data-dir",
     type=click.Path(file_okay=False, path_type=Path),
     help="Where the data files of tasks are (else PROCTOR_DATA).",
@@ -61,7 +70,7 @@ def command(**options: Any) -> None:
         options["backend"],
         found[0].folder,
         dtype=options["dtype"],
-        batch_size=options["batch_size"],
+        **{key: options[key] for key in ("batch_size", "replicas", "urls", "concurrency")},
     )
     shared = {key: options[key] for key in ("limit", "seed", "data_dir", "include")}
     shared["allow_data_drift"] = options["allow_data_drift"]

@@ -78,7 +78,7 @@ def counting() -> type[CountingEngine]:
 
 @pytest.fixture(scope="session")
 def other_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The same architecture and tokenizer as `tiny_checkpoint`, other weights."""
+    """Other weights, and room for longer prompts, than `tiny_checkpoint` has."""
     import torch
     from transformers import AutoConfig, AutoModelForCausalLM
 
@@ -87,5 +87,6 @@ def other_checkpoint(tiny_checkpoint: Path, tmp_path_factory: pytest.TempPathFac
     torch.manual_seed(1)
     config = AutoConfig.from_pretrained(folder)
     config.initializer_range = 0.3
+    config.max_position_embeddings = 4096
     AutoModelForCausalLM.from_config(config).save_pretrained(folder)
     return folder

@@ -95,7 +95,7 @@ def test_a_stop_string_cuts_where_it_first_stands(engine):
 def test_a_prompt_too_long_is_an_error_and_stops_nothing(engine):
     answers = _answers(engine, ["Name 3 tools.", "word " * 2000], Sampling(4))
     assert answers[0].error is None
-    assert "tokens, the model takes 512" in str(answers[1].error)
+    assert "tokens, the model takes 4096" in str(answers[1].error)
 
 
 def test_loglikelihood_is_the_sum_over_the_continuation(engine):
