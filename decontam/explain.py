@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from rapidfuzz.distance import Indel, LCSseq
+from rapidfuzz.distance import Indel, LCSseq, Opcode
 
 from decontam.confirm import Piece, Read, partners, pieces_of, stands_whole, unit_words
 from decontam.index import ANSWER, ExamIndex
@@ -25,8 +25,9 @@ from decontam.verdicts import COVERED, REORDERED, REPHRASED
 from decontam.words import NUMBER
 
 Ints = npt.NDArray[np.int32]
-ALIKE = 0.6  # two spellings this similar are one name with a slip, not two names
+ALIKE = 0.7  # two spellings this similar are one name with a slip, not two names
 MOST_TOKENS = 4096
+EDGE = 4  # tokens around the best window, where an exchanged first or last word may stand
 
 
 class Changes(NamedTuple):
@@ -185,10 +186,11 @@ def _in_order(
     partner: Ints,
 ) -> Changes:
     """Pair words in order and count what was changed between them."""
+    first, end = max(0, first - EDGE), min(len(read.words), end + EDGE)
     window = read.words[first : min(end, first + MOST_TOKENS)].tolist()
     own = words[:MOST_TOKENS].tolist()
     slots = index.units.slots[index.units.offsets[unit] : index.units.offsets[unit + 1]]
-    blocks = [op for op in LCSseq.opcodes(own, window) if op.tag == "equal"]
+    blocks = _without_strays([op for op in LCSseq.opcodes(own, window) if op.tag == "equal"])
     for op in blocks:
         partner[first + op.dest_start : first + op.dest_end] = np.arange(op.src_start, op.src_end)
     data = text.encode("utf-8", "replace")
@@ -205,6 +207,20 @@ def _in_order(
         )
         changed, others = changed + slot, others + other
     return Changes(changed, others)  # fmt: skip
+
+
+def _without_strays(blocks: list[Opcode]) -> list[Opcode]:
+    """Drop a word or two at either edge that lie apart from the rest: chance, not the copy."""
+    while len(blocks) > 1 and _apart(blocks[0], blocks[1], blocks[0]):
+        blocks = blocks[1:]
+    while len(blocks) > 1 and _apart(blocks[-2], blocks[-1], blocks[-1]):
+        blocks = blocks[:-1]
+    return blocks
+
+
+def _apart(left: Opcode, right: Opcode, edge: Opcode) -> bool:
+    there, here = right.dest_start - left.dest_end, right.src_start - left.src_end
+    return edge.src_end - edge.src_start <= 2 and there > here + 1
 
 
 def _gap(

@@ -215,10 +215,10 @@ def _sums(values: Array, offsets: Array) -> Array:
 
 
 def _slots(read: _Read, words: Array, classes: Array) -> Array:
-    """Mark numbers, and words that are written with a capital wherever the exams have them."""
+    """Mark numbers, and names: words with a capital inside a sentence, or never without one."""
     small = np.zeros(len(classes), bool)
     small[words[~read.capitals]] = True
-    names = read.capitals & ~small[words] & (classes[words] & COMMON == 0)
+    names = read.capitals & (read.inside | ~small[words]) & (classes[words] & COMMON == 0)
     return (names | (classes[words] & NUMBER != 0)).astype(np.uint8)
 
 
@@ -251,6 +251,7 @@ class _Read(NamedTuple):
     kinds: Array
     sizes: Array
     capitals: Array
+    inside: Array
     lengths: Array
 
     def only(self, keep: Array) -> _Read:
@@ -269,10 +270,19 @@ def _tokenised(texts: Sequence[str]) -> _Read:
         first = raw[room.starts[:count]]
         capitals = (first >= ord("A")) & (first <= ord("Z"))
         sizes = room.ends[:count] - room.starts[:count]
-        parts.append((room.hashes[:count].copy(), room.kinds[:count].copy(), sizes, capitals))
+        inside = _inside_sentence(raw, room.starts[:count])
+        columns = (room.hashes[:count].copy(), room.kinds[:count].copy(), sizes, capitals, inside)
+        parts.append(columns)
         lengths.append(count)
-    columns = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _Read(*columns, np.array(lengths, np.int64))
+    whole = (np.concatenate(column) for column in zip(*parts, strict=True))
+    return _Read(*whole, np.array(lengths, np.int64))
+
+
+def _inside_sentence(raw: Array, starts: Array) -> Array:
+    """Say for each token whether a word and a space stand right before it."""
+    before = np.where(starts > 1, raw[np.maximum(starts - 2, 0)], 0)
+    letter = ((before | 32) >= ord("a")) & ((before | 32) <= ord("z")) | (before == ord(","))
+    return letter & (raw[np.maximum(starts - 1, 0)] == ord(" "))
 
 
 def _groups(exams: Sequence[Exam], tasks: Array, instances: Array) -> Array:

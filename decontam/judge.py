@@ -132,7 +132,8 @@ def composition(words: Any, unit: Any, rarity: Any, classes: Any, bench: Any) ->
 
 @compiled
 def aligned(words: Any, unit: Any, weights: Any, bench: Any) -> Any:
-    """Return (weight of the heaviest common subsequence, weight and length of the heaviest run).
+    """Return (weight of the heaviest common subsequence, weight of the heaviest run and how many of
+    its tokens have any).
 
     Marks in bench.tiled the unit's tokens that lie in a common run of SHORTEST_TILE or more.
     """
@@ -150,12 +151,13 @@ def aligned(words: Any, unit: Any, weights: Any, bench: Any) -> Any:
                 run = bench.runs[before, j] + 1
                 value = max(value, bench.rows[before, j] + weights[j])
                 if run >= SHORTEST_TILE:
-                    bits = 0.0
+                    bits, telling = 0.0, 0
                     for k in range(run):
                         bench.tiled[j - k] = True
                         bits += weights[j - k]
+                        telling += 1 if weights[j - k] > 0 else 0
                     if bits > best_bits:
-                        best_bits, best_run = bits, run
+                        best_bits, best_run = bits, telling
             bench.runs[now, j + 1] = run
             bench.rows[now, j + 1] = value
     return bench.rows[len(words) & 1, length], best_bits, best_run

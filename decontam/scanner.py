@@ -17,8 +17,9 @@ import numpy.typing as npt
 import orjson
 
 from decontam.alphabet import alphabet
-from decontam.confirm import Read
+from decontam.confirm import EXCERPT, Read
 from decontam.documents import PROMPTS, NoText, Turns, named_turns, turns_of
+from decontam.encodings import Plain, decodings
 from decontam.exact import document_tokens, exact_block, look_up, work_for
 from decontam.explain import Found, exactly, explained, settled
 from decontam.index import ExamIndex
@@ -154,6 +155,15 @@ class Scanner:
             bad.append((number, f"not valid JSON ({error})"))
 
     def _matches(self, batch: _Batch, text: bytes) -> list[Row]:
+        rows = [row for _, row in self._found(batch, text)]
+        odd = np.flatnonzero(self._odd).tolist() if self.rule.encodings else []
+        if odd:
+            rows += self._hidden_rows(batch, [(d, int(self._odd[d])) for d in odd], rows)
+            rows.sort(key=lambda row: (row[0], row[5], row[6], row[1], row[3]))
+        return rows
+
+    def _found(self, batch: _Batch, text: bytes) -> list[tuple[int, Row]]:
+        """Return (document's place in the batch, row) of every match in plain sight."""
         raw = np.frombuffer(text, np.uint8)
         bounds = np.zeros(len(batch.parts) + 1, np.int64)
         np.cumsum([len(part) for part in batch.parts], out=bounds[1:])
@@ -161,7 +171,7 @@ class Scanner:
         longest = int(np.diff(bounds[documents]).max(initial=0))
         if 2 * longest + 1 > len(self._work.words):
             self._room(2 * longest + 1)
-        rows: list[Row] = []
+        rows: list[tuple[int, Row]] = []
         pairs = self._candidates(raw, bounds, documents).tolist()
         for document, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
             read = self._read(batch, text, bounds, document)
@@ -169,8 +179,29 @@ class Scanner:
             held = [f for f in found if f is not None]
             if self.rule.second_stage:
                 held = settled(held, self.index, read)
-            for one in held:
-                rows += self._rows(one, batch.lines[document])
+            rows += [(document, row) for f in held for row in self._rows(f, batch.lines[document])]
+        return rows
+
+    def _hidden_rows(
+        self, batch: _Batch, odd: list[tuple[int, int]], known: list[Row]
+    ) -> list[Row]:
+        """Return the rows of encoded text, decoded; spans are those of the encoded text."""
+        plain = _Batch()
+        origins: list[tuple[int, str, Plain, str]] = []
+        for document, signs in odd:
+            for place in range(batch.documents[document], batch.documents[document + 1]):
+                text = batch.parts[place].decode()
+                for one in decodings(text, signs):
+                    plain.add(batch.lines[document], [("decoded", one.text)], None)
+                    origins.append((*batch.turns[place], one, text[one.start : one.end][:EXCERPT]))
+        if not origins:
+            return []
+        seen = {(row[0], row[5], row[6]) for row in known}
+        rows = []
+        for place, row in self._found(plain, b"".join(plain.parts)):
+            if (row[0], row[5], row[6]) not in seen:
+                turn, role, one, text = origins[place]
+                rows.append([row[0], turn, role, one.start, one.end, *row[5:15], text, row[16]])
         return rows
 
     def _candidates(

@@ -12,6 +12,7 @@ import numpy as np
 
 from decontam.compiled import compiled
 from decontam.confirm import stands_whole
+from decontam.encodings import LEET_SIGN, REVERSED_SIGN, ROT13_SIGN, RUN_SIGN
 from decontam.exact import document_tokens, look_up, shared_grams, whole_units
 from decontam.judge import BAG, RUN_TOKENS, TURN_SHARE, judge
 from decontam.verdicts import COVERED, NOTHING, WHOLE, verdict
@@ -22,36 +23,35 @@ VOTE_SHARE = 0.3
 LEAST_BAG = 0.42
 COVERED_TOKENS = 6
 TELLING_WORDS = 3
-LONG_TOKEN = 24
+LONG_RUN = 24
+LEET_JOINTS = 12
 
 
 @compiled
 def oddity(tokens: Any, count: int, words: Any, classes: Any) -> int:
-    """Return bits that say how a document may be encoded: 1 rot13, 2 reversed, 4 long runs,
-    8 letters and digits mixed."""
-    plain, rotated, turned, long, mixed = 0, 0, 0, 0, 0
+    """Return bits that say how a document may be encoded (see `decontam.encodings`).
+
+    Words that are common when read in rot13 or backwards; runs of letters and digits longer than
+    words are; letters and digits mixed within words.
+    """
+    rotated, turned, mixed, found, began = 0, 0, 0, 0, 0
     for i in range(count):
-        w = words[i]
-        if w >= 0:
-            kind = classes[w]
+        if i > 0 and tokens.starts[i] != tokens.ends[i - 1]:
+            began = i
+        elif i > began and tokens.kinds[i] != tokens.kinds[i - 1]:
+            mixed += 1
+        if tokens.ends[i] - tokens.starts[began] >= LONG_RUN:
+            found |= RUN_SIGN
+        if words[i] >= 0:
+            kind = classes[words[i]]
             rotated += 1 if kind & ROT13 else 0
             turned += 1 if kind & REVERSED else 0
-            plain += 1 if kind & 2 else 0
-        if tokens.ends[i] - tokens.starts[i] >= LONG_TOKEN:
-            long = 4
-        if (
-            i > 0
-            and tokens.kinds[i] != tokens.kinds[i - 1]
-            and tokens.starts[i] == tokens.ends[i - 1]
-        ):
-            mixed += 1
-    found = long
-    if rotated >= TELLING_WORDS and 2 * rotated > 0:
-        found |= 1
+    if rotated >= TELLING_WORDS:
+        found |= ROT13_SIGN
     if turned >= TELLING_WORDS:
-        found |= 2
-    if mixed >= 12 and 3 * mixed > count:
-        found |= 8
+        found |= REVERSED_SIGN
+    if mixed >= LEET_JOINTS and 3 * mixed > count:
+        found |= LEET_SIGN
     return found
 
 

@@ -31,9 +31,9 @@ from decontam.judge import (
 NOTHING, EDITED, PART, REORDERED, RENAMED, REPHRASED, COVERED, WHOLE = range(8)
 
 EDITED_SHARE = 0.58  # one word in five replaced keeps two thirds of the weight in order
-PART_BITS = 40.0  # a run that long by chance: below 1 in 10,000 documents of the same kind
-ALONE_BITS = 18.0  # where the run is the better part of a turn
-SOFT = 0.37
+PART_BITS = 34.0  # a run that long by chance: below 1 in 10,000 documents of the same kind
+ALONE_BITS = 13.0  # where the run is the better part of a turn
+SOFT = 0.30
 LEAST_BITS = 14.0
 
 
@@ -83,8 +83,9 @@ def renamed(f: Any) -> bool:
 @compiled
 def rephrased(f: Any) -> bool:
     """Say whether rare words and numbers are those of the unit, whatever the sentence."""
-    likeness = np.sqrt(f[BAG] * f[DENSITY]) * f[NUMBERS]
-    return likeness >= SOFT and f[DISTINCT_NUMBERS] >= 2 and f[WORDS] >= 5
+    likeness = np.sqrt(f[BAG] * f[DENSITY]) * (0.3 + 0.7 * f[NUMBERS])
+    telling = np.sqrt(min(f[WORDS], 10.0) / 10.0)
+    return likeness * telling >= SOFT and f[DISTINCT_NUMBERS] >= 2 and f[WORDS] >= 4
 
 
 @compiled
