@@ -7,6 +7,7 @@ is, its prompts and its data are no business of theirs.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from types import MappingProxyType
 
 from evals.scoring.batch import score_all
@@ -18,15 +19,26 @@ from evals.scoring.reference import score_reference
 from evals.scoring.result import Score, Scorer
 from evals.scoring.safety import refused_details, score_harmful_request, score_xstest
 
+# An instruction is judged on up to eight variants of a response, so long ones cost the most.
+_FOLLOWING = partial(
+    Scorer,
+    version="1",
+    metric="prompt_level_loose_acc",
+    rule=score_instructions,
+    refused=none_followed,
+    max_characters=100_000,
+)
+_FLEX = partial(Scorer, version="1", metric="exact_match_flex", rule=score_math, waits=True)
+_SAFETY = partial(Scorer, version="1", refused=refused_details)
 _ALL = (
     Scorer("gsm8k", "1", "exact_match", score_gsm8k),
-    Scorer("math", "1", "exact_match_flex", score_math, waits=True),
-    Scorer("math500", "1", "exact_match_flex", score_math, waits=True),
-    Scorer("ifeval", "1", "prompt_level_loose_acc", score_instructions, none_followed),
-    Scorer("ifbench", "1", "prompt_level_loose_acc", score_instructions, none_followed),
-    Scorer("xstest", "1", "right_refusal", score_xstest, refused_details),
-    Scorer("harmbench", "1", "not_harmful", score_harmful_request, refused_details),
-    Scorer("jailbreak", "1", "refused", score_harmful_request, refused_details),
+    _FLEX("math"),
+    _FLEX("math500"),
+    _FOLLOWING("ifeval"),
+    _FOLLOWING("ifbench"),
+    _SAFETY("xstest", metric="right_refusal", rule=score_xstest),
+    _SAFETY("harmbench", metric="not_harmful", rule=score_harmful_request),
+    _SAFETY("jailbreak", metric="refused", rule=score_harmful_request),
     Scorer("exact", "1", "exact_match", score_exact),
     Scorer("number", "1", "exact_match", score_number),
     Scorer("boxed", "1", "exact_match", score_boxed, waits=True),

@@ -25,14 +25,17 @@ from evals.scoring.normal_form import normal_form, rational
 from proctor.errors import ProctorError
 
 # CPU seconds of algebra for one instance, all its candidates together; it must end within 1 s.
-ALGEBRA_SECONDS = 0.6
+ALGEBRA_SECONDS = 0.4
 # Wall time after which the process is replaced although its CPU time is not used up.
 _STUCK_SECONDS = 5.0
 _START_SECONDS = 60.0
 _MAX_CHARACTERS = 1_000
 _MAX_DEPTH = 40
 _CODE = re.compile(r"__|\bimport\b|\blambda\b|\b(?:eval|exec|open|system|getattr|compile)\s*\(")
+_SYMBOL = re.compile(r"[\d\\=<>^_+*/]")
+_WORD = re.compile(r"[A-Za-z]{2,}")
 _TOWER = re.compile(r"(?:(?:\^|\*\*)[\s({]{0,4}\d{1,9}\s*){3}")
+_CONTROL = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 _LONG_DIGITS = re.compile(r"\d{250}")
 
 
@@ -65,6 +68,9 @@ def equivalent(gold: str, candidate: str, budget: Budget | None = None) -> Equiv
     values = rational(left), rational(right)
     if values[0] is not None and values[1] is not None:
         return Equivalence(values[0] == values[1], "exact value")
+    # Words alone are equal only if they are spelt alike; one or two may be a product or a name.
+    if not _SYMBOL.search(candidate) and len(_WORD.findall(candidate)) >= 3:
+        return Equivalence(False, "other words")
     return pool().ask(gold, candidate, budget or Budget())
 
 
@@ -72,6 +78,8 @@ def unsafe(candidate: str) -> str | None:
     """Return why an answer is not worth computing with, or None."""
     if len(candidate) > _MAX_CHARACTERS:
         return f"the answer is longer than {_MAX_CHARACTERS} characters"
+    if _CONTROL.search(candidate):
+        return "the answer holds control characters"
     if _CODE.search(candidate):
         return "the answer is shaped like code"
     if _LONG_DIGITS.search(candidate):

@@ -55,6 +55,6 @@ def _first_equal(gold: str, found: Iterable[Candidate]) -> Score:
     if not tried:
         return Score(0.0, None, "no answer in the response", {"strict_score": 0.0})
     first, how = tried[0]
-    plain = how in ("exact value", "computer algebra")
+    plain = how in ("exact value", "computer algebra", "other words")
     reason = f"{first.rule} is not the answer" if plain else how
     return Score(0.0, first.text, reason, {"strict_score": 0.0})

@@ -14,7 +14,7 @@ from typing import Any
 
 from proctor.errors import ProctorError
 
-MAX_CHARACTERS = 400_000
+MAX_CHARACTERS = 200_000
 MAX_DIGITS = 4_300
 _SURROGATE = re.compile("[\ud800-\udfff]")
 _DIGITS = re.compile(rf"\d{{{MAX_DIGITS + 1}}}")
@@ -50,6 +50,7 @@ class Scorer:
         default=None, repr=False
     )
     waits: bool = False
+    max_characters: int = MAX_CHARACTERS
 
     def __call__(self, instance: Mapping[str, Any], response: str) -> Score:
         """Score a response.
@@ -57,17 +58,17 @@ class Scorer:
         Raises:
             ProctorError: the instance lacks what the rule needs.
         """
-        reason = turned_away(response)
+        reason = turned_away(response, self.max_characters)
         if reason is None:
             return self.rule(instance, response)
         details = self.refused(instance, response) if self.refused else {}
         return Score(0.0, None, reason, details)
 
 
-def turned_away(response: str) -> str | None:
+def turned_away(response: str, max_characters: int = MAX_CHARACTERS) -> str | None:
     """Return why a response is not scored at all, or None."""
-    if len(response) > MAX_CHARACTERS:
-        return f"the response is longer than {MAX_CHARACTERS} characters"
+    if len(response) > max_characters:
+        return f"the response is longer than {max_characters} characters"
     if "\x1b" in response:
         return "the response holds a terminal escape sequence"
     if _SURROGATE.search(response):
