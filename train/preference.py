@@ -1,8 +1,9 @@
 """What DPO needs beyond TRL: masked formatting tokens and reward-aware losses.
 
 Both are a collator that changes or adds a column, and for the losses a trainer that reads it.
-TRL's own parts (rendering, reference policy, averaging over accumulated batches) stay as they
-are.
+Pairs come tokenised (`train.render.render_pairs`), many at once, which is faster than TRL's one
+by one and gives the same tokens. TRL's other parts (reference policy, padding, averaging over
+accumulated batches) stay as they are.
 """
 
 from __future__ import annotations
@@ -16,6 +17,13 @@ from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
 from train.losses import REWARD_AWARE, reward_aware
 
 GAP = "reward_gap"
+
+
+class RenderedTrainer(DPOTrainer):
+    """DPO on pairs that are tokenised already: `prompt_ids`, `chosen_ids`, `rejected_ids`."""
+
+    def _prepare_dataset(self, dataset: Any, *args: Any, **kwargs: Any) -> Any:
+        return dataset
 
 
 class MaskingCollator:
@@ -54,7 +62,7 @@ class GapCollator:
         return batch
 
 
-class RewardAwareTrainer(DPOTrainer):
+class RewardAwareTrainer(RenderedTrainer):
     """DPO whose loss meets a given reward gap (RPO) instead of only widening the implicit one.
 
     Args:

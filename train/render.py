@@ -79,6 +79,59 @@ def render_prompts(
     return ids
 
 
+class RenderedPairs(NamedTuple):
+    """Token ids per pair, as TRL's collator for pairs takes them.
+
+    `kept` are the places of the pairs that are in the lists: those whose prompt leaves room for
+    an answer. `cut` counts the pairs of which an answer will be cut.
+    """
+
+    prompt_ids: list[list[int]]
+    chosen_ids: list[list[int]]
+    rejected_ids: list[list[int]]
+    kept: list[int]
+    cut: int
+
+
+def render_pairs(
+    tokenizer: PreTrainedTokenizerBase,
+    prompts: Sequence[Sequence[Message]],
+    chosen: Sequence[Sequence[Message]],
+    rejected: Sequence[Sequence[Message]],
+    *,
+    max_length: int,
+) -> RenderedPairs:
+    """Tokenise preference pairs through the chat template.
+
+    An answer begins where the prompt with its generation prompt and the whole conversation part,
+    as in TRL; the prompt is shortened to what both answers continue.
+    """
+    asked = render_prompts(tokenizer, prompts)
+    good, bad = (
+        render_whole(tokenizer, [[*p, *a] for p, a in zip(prompts, answers, strict=True)])
+        for answers in (chosen, rejected)
+    )
+    rendered = RenderedPairs([], [], [], [], 0)
+    cut = 0
+    for place, (prompt, yes, no) in enumerate(zip(asked, good, bad, strict=True)):
+        shared = min(_same(prompt, yes), _same(prompt, no))
+        if shared >= max_length:
+            continue
+        rendered.kept.append(place)
+        rendered.prompt_ids.append(prompt[:shared])
+        rendered.chosen_ids.append(yes[shared:])
+        rendered.rejected_ids.append(no[shared:])
+        cut += max(len(yes), len(no)) > max_length
+    return rendered._replace(cut=cut)
+
+
+def _same(first: Sequence[int], second: Sequence[int]) -> int:
+    length = min(len(first), len(second))
+    if first[:length] == second[:length]:
+        return length
+    return next(place for place in range(length) if first[place] != second[place])
+
+
 def render_whole(
     tokenizer: PreTrainedTokenizerBase, conversations: Sequence[Sequence[Message]]
 ) -> list[list[int]]:

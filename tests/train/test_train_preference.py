@@ -13,7 +13,7 @@ from proctor.errors import ProctorError, UsageError
 from train.checkpoint import Loaded, load
 from train.course import plan
 from train.render import render_prompts
-from train.stages.dpo import Settings, build_trainer, read_pairs
+from train.stages.dpo import Settings, build_trainer, prepare, read_pairs
 
 Pair = dict[str, Any]
 
@@ -21,12 +21,10 @@ Pair = dict[str, Any]
 def _trainer(
     policy: Loaded, reference: Path, rows: list[Pair], folder: Path, **options: Any
 ) -> Any:
-    from datasets import Dataset
-
     settings = Settings(batch_size=len(rows), threads=1, **options)
     course = plan("dpo", reference, None, settings, folder, seed=0)
-    trainer = build_trainer(course, settings, policy, Dataset.from_list(rows), 512)
-    return trainer
+    prepared = prepare(policy, rows, 512, reference, [])
+    return build_trainer(course, settings, policy, prepared, 512)
 
 
 def _log_probs(model: Any, tokenizer: Any, row: Pair, side: str) -> tuple[list[int], torch.Tensor]:

@@ -27,6 +27,7 @@ from train.course import (
 )
 from train.losses import REWARD_AWARE
 from train.options import BatchSettings
+from train.render import render_pairs
 from train.rows import read_rows
 
 if TYPE_CHECKING:
@@ -90,8 +91,6 @@ def run(
     if done is not None:
         return done
     with quiet_machine(settings.threads):
-        from datasets import Dataset
-
         loaded = load(base, chat_template=settings.chat_template)
         choices = list(loaded.choices)
         length = min(settings.max_length, context_length(loaded.model) or settings.max_length)
@@ -99,9 +98,8 @@ def run(
             choices.append(f"pairs are cut at {length} tokens, all that the model's positions hold")
         terms = loss_terms(settings)
         pairs = read_pairs(data, choices, scored=is_reward_aware(terms))
-        trainer = build_trainer(course, settings, loaded, Dataset.from_list(pairs), length)
-        prepared: Any = trainer.train_dataset
-        note_lengths(list(prepared), len(pairs), length, data, choices)
+        prepared = prepare(loaded, pairs, length, data, choices)
+        trainer = build_trainer(course, settings, loaded, prepared, length)
         return run_trainer(
             course, trainer, loaded.tokenizer, choices, ceiling=_CEILING, progress=progress
         )
@@ -134,9 +132,14 @@ def is_reward_aware(terms: Sequence[tuple[str, float]]) -> bool:
 
 def build_trainer(course: Plan, settings: Settings, loaded: Loaded, pairs: Any, length: int) -> Any:
     """Build TRL's DPO trainer, or ours over it where the loss is reward-aware."""
-    from trl.trainer.dpo_trainer import DataCollatorForPreference, DPOTrainer
+    from trl.trainer.dpo_trainer import DataCollatorForPreference
 
-    from train.preference import GapCollator, MaskingCollator, RewardAwareTrainer
+    from train.preference import (
+        GapCollator,
+        MaskingCollator,
+        RenderedTrainer,
+        RewardAwareTrainer,
+    )
 
     terms = loss_terms(settings)
     aware = is_reward_aware(terms)
@@ -158,7 +161,7 @@ def build_trainer(course: Plan, settings: Settings, loaded: Loaded, pairs: Any, 
     collate = GapCollator(collate) if aware else collate
     if settings.mask_formatting:
         collate = MaskingCollator(collate, set(loaded.tokenizer.all_special_ids))
-    trainer_class: Any = DPOTrainer
+    trainer_class: Any = RenderedTrainer
     extra: dict[str, Any] = {}
     if aware:
         trainer_class, extra = RewardAwareTrainer, {"losses": terms, "eta": settings.eta}
@@ -201,25 +204,36 @@ def read_pairs(data: Path, choices: list[str], *, scored: bool = False) -> list[
     return kept
 
 
-def note_lengths(
-    prepared: Sequence[Mapping[str, Any]], given: int, length: int, data: Path, choices: list[str]
-) -> None:
-    """Record how many pairs were left out or cut for their length.
+def prepare(
+    loaded: Loaded, pairs: Sequence[Mapping[str, Any]], length: int, data: Path, choices: list[str]
+) -> Any:
+    """Tokenise the pairs into a dataset, recording how many are left out or cut.
 
     Raises:
         ProctorError: every prompt fills the whole length.
     """
-    if not len(prepared):
-        raise ProctorError(
-            f"{data} leaves nothing to train on: all {given} prompts are {length} tokens or longer"
-        )
-    if len(prepared) < given:
-        choices.append(
-            f"{given - len(prepared)} pairs had no room for an answer in {length} tokens"
-        )
-    cut = sum(
-        len(row["prompt_ids"]) + max(len(row["chosen_ids"]), len(row["rejected_ids"])) > length
-        for row in prepared
+    from datasets import Dataset
+
+    prompts, chosen, rejected = (
+        [pair[name] for pair in pairs] for name in ("prompt", "chosen", "rejected")
     )
-    if cut:
-        choices.append(f"{cut} pairs were cut at {length} tokens")
+    rendered = render_pairs(loaded.tokenizer, prompts, chosen, rejected, max_length=length)
+    if not rendered.kept:
+        raise ProctorError(
+            f"{data} leaves nothing to train on: all {len(pairs)} prompts are {length} tokens or "
+            "longer"
+        )
+    if len(rendered.kept) < len(pairs):
+        choices.append(
+            f"{len(pairs) - len(rendered.kept)} pairs had no room for an answer in {length} tokens"
+        )
+    if rendered.cut:
+        choices.append(f"{rendered.cut} pairs were cut at {length} tokens")
+    table: dict[str, list[Any]] = {
+        "prompt_ids": rendered.prompt_ids,
+        "chosen_ids": rendered.chosen_ids,
+        "rejected_ids": rendered.rejected_ids,
+    }
+    if "reward_gap" in pairs[0]:
+        table["reward_gap"] = [pairs[place]["reward_gap"] for place in rendered.kept]
+    return Dataset.from_dict(table)
