@@ -79,7 +79,10 @@ def read_results(path: Path, *, metric: str | None = None, filter_: str | None =
 def _read_folder(path: Path, metric: str | None, filter_: str | None) -> Results:
     if (path / "manifest.json").exists():
         manifest = read_json(path / "manifest.json")
-        name = str(manifest["checkpoint"]["name"])
+        try:
+            name, _ = str(manifest["checkpoint"]["name"]), manifest["suite"]["role"]
+        except (KeyError, TypeError) as error:
+            raise ProctorError(f"{path / 'manifest.json'} describes no examination") from error
         return Results(_parquet(sorted(path.glob("samples-*.parquet"))), manifest, name)
     files = sorted(path.rglob("samples_*.jsonl"))
     if not files:
@@ -90,11 +93,16 @@ def _read_folder(path: Path, metric: str | None, filter_: str | None) -> Results
 def _parquet(files: list[Path]) -> pa.Table:
     if not files:
         raise ProctorError("the examination has no samples-*.parquet: examine again")
-    wanted = [n for n in _COLUMNS if n in pq.read_schema(files[0]).names]
     try:
-        return pa.concat_tables([pq.read_table(f, columns=wanted) for f in files])
+        known = pq.read_schema(files[0]).names
+        wanted = [name for name in _COLUMNS if name in known]
+        table = pa.concat_tables([pq.read_table(file, columns=wanted) for file in files])
     except (OSError, pa.ArrowException) as error:
         raise ProctorError(f"{files[0]} is not readable as samples ({error})") from error
+    for name in _COLUMNS[:4]:
+        if name not in wanted:
+            raise ProctorError(f"{files[0]} has no column {name!r}: it holds no samples")
+    return table
 
 
 def _table(rows: Iterator[dict[str, Any]]) -> pa.Table:

@@ -19,7 +19,9 @@ from harness.gate.statistics import binomial_tail, mcnemar, wilson
 @settings(max_examples=300, deadline=None)
 def test_tail_agrees_with_scipy(n, p, share):
     k = round(share * n)
-    assert binomial_tail(k, n, p) == pytest.approx(stats.binom.sf(k - 1, n, p), rel=1e-9, abs=1e-290)
+    assert binomial_tail(k, n, p) == pytest.approx(
+        stats.binom.sf(k - 1, n, p), rel=1e-9, abs=1e-290
+    )
 
 
 def test_tail_of_a_million_coins():

@@ -88,7 +88,7 @@ def test_betting_p_is_valid_and_has_power():
 def test_identical_scores_are_bounded_by_their_number():
     same = BoundedMean.of(np.zeros(50), None, -1.0, 1.0)
     low, high = same.interval(0.1)
-    # The boldest bet alone would give about log(20) / n, the rule of three; half the wealth is in it.
+    # Half the wealth is in the boldest bet, which alone gives log(20) / n: the rule of three.
     assert low == pytest.approx(-high)
     assert -0.08 < low < -0.05
     assert same.p_greater(-0.03) > 0.05

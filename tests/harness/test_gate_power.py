@@ -23,7 +23,7 @@ def test_critical_wins_are_the_fewest_that_decide():
         for m, wins in zip(contested, critical_wins(contested, level), strict=True):
             if wins <= m:
                 assert mcnemar(int(wins), int(m - wins)).p_greater < level
-            if 0 < wins:
+            if wins > 0:
                 assert mcnemar(int(wins) - 1, int(m - wins) + 1).p_greater >= level
 
 
