@@ -23,7 +23,7 @@ from harness.loop.outcome import RunOutcome, StageOutcome
 from harness.loop.plan import check_decidable
 from harness.loop.progress import Progress
 from harness.loop.scanning import scan_sources
-from harness.loop.training import Course, Trained
+from harness.loop.training import Course, Trained, check_settings
 from harness.registry import Registry
 from harness.store import Workspace, work_id
 from proctor.digest import digest_json
@@ -172,6 +172,7 @@ def start(path: Path, workspace: Workspace, data_dir: Path | None, progress: Pro
     for task, reason in syllabus.missing.items():
         progress.say(f"left out {task}: {reason}")
     check_decidable(gate, experiment, syllabus)
+    check_settings(experiment)
     base = resolve_base(experiment.base, workspace, path.parent, progress)
     scan = scan_sources(sources, syllabus.exams, experiment.decontaminate, workspace, progress)
     ledger = Ledger(workspace.ledger)

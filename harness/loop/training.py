@@ -7,6 +7,7 @@ the gate can ask what of the exams was in it.
 
 from __future__ import annotations
 
+import importlib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +40,38 @@ class Trained:
     fresh: bool
 
 
+def check_settings(experiment: Experiment) -> None:
+    """Check the settings of every candidate of every stage, before anything is trained.
+
+    Raises:
+        UsageError: a setting is unknown or out of range; the message names its stage and key.
+    """
+    for stage in experiment.stages:
+        for candidate in stage.named_candidates().values():
+            stage_settings(experiment, stage, candidate)
+        if stage.pairs is not None:
+            pair_settings(experiment, stage)
+
+
+def stage_settings(experiment: Experiment, stage: Stage, candidate: Candidate) -> Any:
+    """Return the settings of one candidate: the stage's, and over them its own."""
+    settings = importlib.import_module(f"train.stages.{stage.kind}").Settings
+    given = {**_threads(experiment), **stage.settings, **candidate.settings}
+    return checked(settings, given, f"stage {stage.name}: settings")
+
+
+def pair_settings(experiment: Experiment, stage: Stage) -> Any:
+    """Return how the stage's preference pairs are sampled."""
+    from train.pairs import PairSettings
+
+    given = {**_threads(experiment), **(stage.pairs.settings if stage.pairs else {})}
+    return checked(PairSettings, given, f"stage {stage.name}: pairs.settings")
+
+
+def _threads(experiment: Experiment) -> dict[str, int]:
+    return {"threads": experiment.threads} if experiment.threads else {}
+
+
 @dataclass(frozen=True)
 class Course:
     """What all trainings of one run share."""
@@ -65,7 +98,7 @@ class Course:
             weights = candidate.mixture or stage.mixture or {}
             mixture = self._mixture(weights, frozenset(candidate.uncleaned), _ROWS[stage.kind])
             used, data, about = mixture.used, mixture.path, mixture.record
-        settings = self._settings(stage, candidate)
+        settings = stage_settings(self.experiment, stage, candidate)
         determinants = {
             "stage": stage.kind,
             "base": base,
@@ -99,16 +132,6 @@ class Course:
                 },
             )
         return Trained(identity, stage.name, name, note["checkpoint"], base, used, note, fresh)
-
-    def _settings(self, stage: Stage, candidate: Candidate) -> Any:
-        import importlib
-
-        settings = importlib.import_module(f"train.stages.{stage.kind}").Settings
-        given = {**self._threads(), **stage.settings, **candidate.settings}
-        return checked(settings, given, f"stage {stage.name}: settings")
-
-    def _threads(self) -> dict[str, int]:
-        return {"threads": self.experiment.threads} if self.experiment.threads else {}
 
     def _mixture(self, weights: Mapping[str, Any], uncleaned: frozenset[str], kind: Any) -> _Mixed:
         from train.mixture import Mixture, build_mixture
@@ -149,11 +172,9 @@ class Course:
         self, title: str, stage: Stage, base: str, prompts: _Mixed
     ) -> tuple[Path, dict[str, Any]]:
         from train.answers import FolderSink
-        from train.pairs import PairSettings, make_pairs
+        from train.pairs import make_pairs
 
-        assert stage.pairs is not None
-        given = {**self._threads(), **stage.pairs.settings}
-        settings = checked(PairSettings, given, f"stage {stage.name}: pairs.settings")
+        settings = pair_settings(self.experiment, stage)
         identity = work_id(
             "pairs",
             {
@@ -182,8 +203,6 @@ class Course:
         return path, note
 
     def _run(self, title: str, data: Path, settings: Any, determinants: Mapping[str, Any]) -> Any:
-        import importlib
-
         stage = importlib.import_module(f"train.stages.{determinants['stage']}")
         identity, base = work_id("stage", dict(determinants)), str(determinants["base"])
         with self.progress.work(f"{title}: training") as tick:

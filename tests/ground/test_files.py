@@ -62,9 +62,13 @@ def test_a_failed_write_leaves_the_old_content_and_no_remains(tmp_path, monkeypa
 
 
 def test_a_folder_appears_whole_or_not_at_all(tmp_path: Path):
-    with pytest.raises(RuntimeError), folder_atomically(tmp_path / "scan") as unfinished:
-        (unfinished / "part").write_text("half")
-        raise RuntimeError
+    def fail_half_way() -> None:
+        with folder_atomically(tmp_path / "scan") as unfinished:
+            (unfinished / "part").write_text("half")
+            raise RuntimeError
+
+    with pytest.raises(RuntimeError):
+        fail_half_way()
     assert list(tmp_path.iterdir()) == []
     with folder_atomically(tmp_path / "scan") as unfinished:
         (unfinished / "part").write_text("whole")
