@@ -125,8 +125,7 @@ def load_suite(name: str | Path, include: Sequence[Path] = ()) -> Suite:
     try:
         suite = Suite(**read_yaml(path))
     except ValidationError as error:
-        model = SuiteTask if error.errors()[0]["loc"][:1] == ("tasks",) else Suite
-        raise UsageError(f"{path}: {explain(error, model)}") from None
+        raise UsageError(f"{path}: {explain(error, Suite, {'tasks': SuiteTask})}") from None
     except TypeError as error:
         raise UsageError(f"{path}: {error}") from None
     check_id(suite.name, f"{path}: suite name")

@@ -26,7 +26,9 @@ document), `cluster` (the field that groups instances sharing a passage or templ
 (false: never use the chat template; by default it is used where the checkpoint has one),
 `system` (a system prompt), `hub` (`{path, name, splits, rename}`: where the data is when there is
 no local file), `description` (one line for `proctor tasks`), `source` (where settings come from),
-`requires` (what else the task needs, said when it cannot run).
+`requires` (what the task needs that Proctor does not have: it is listed, and said not to run).
+Instances that code generates: `custom_dataset: !function module.name`, called with the metadata
+and `dataset_kwargs`, returns {split: evals.data.Documents} (see `arithmetic/`).
 
 `include: other.yaml` inherits another file. `!function module.name` runs Python beside the YAML:
 a folder of tasks is code, so include only folders you trust.

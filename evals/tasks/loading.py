@@ -54,14 +54,16 @@ def load_exams(
 
 def _load_own(file: TaskFile, data_dir: Path | None, overrides: dict[str, Any]) -> Exam:
     meta = file.meta
-    splits = splits_of(file, data_dir)
+    if meta.requires:
+        raise ProctorError(f"task {file.name} cannot run here: it needs {meta.requires}")
+    splits = {} if "custom_dataset" in file.config else splits_of(file, data_dir)
     with quiet_lm_eval():
         from lm_eval.tasks import TaskManager
         from lm_eval.tasks._yaml_loader import load_yaml
 
         try:
             config = load_yaml(file.path) | overrides
-            config["custom_dataset"] = lambda **_: splits
+            config.setdefault("custom_dataset", lambda **_: splits)
             task = TaskManager(include_defaults=False).load([config])["tasks"][file.name]
         except ProctorError:
             raise

@@ -60,17 +60,28 @@ class TaskMeta(BaseModel):
         try:
             return cls(**(metadata or {}))
         except ValidationError as error:
-            raise UsageError(f"{path}: metadata.{explain(error, cls)}") from None
+            raise UsageError(f"{path}: metadata.{explain(error, cls, {'hub': Hub})}") from None
 
 
-def explain(error: ValidationError, model: type[BaseModel]) -> str:
-    """Return the first problem of a pydantic error as the end of one sentence."""
-    first = error.errors()[0]
+def explain(
+    error: ValidationError,
+    model: type[BaseModel],
+    inner: Mapping[str, type[BaseModel]] | None = None,
+) -> str:
+    """Return the first problem of a pydantic error as the end of one sentence.
+
+    `inner` has the models of the fields that hold mappings themselves, for the nearest key.
+    """
+    # A misspelt key is often also a missing one: the misspelling says more.
+    found = error.errors()
+    first = next((e for e in found if e["type"] == "extra_forbidden"), found[0])
     key = ".".join(str(part) for part in first["loc"])
     if first["type"] != "extra_forbidden":
         return f"{key}: {first['msg'][:1].lower()}{first['msg'][1:]}"
-    near = difflib.get_close_matches(key, model.model_fields, n=1)
-    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(model.model_fields)}"
+    nested = len(first["loc"]) > 1 and inner is not None
+    known = (inner or {}).get(str(first["loc"][0]), model) if nested else model
+    near = difflib.get_close_matches(str(first["loc"][-1]), known.model_fields, n=1)
+    hint = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(known.model_fields)}"
     return f"{key} is not a known key ({hint})"
 
 
