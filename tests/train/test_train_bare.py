@@ -29,4 +29,4 @@ def test_stage_has_the_loss_curve_of_bare_trl(stage: str, overhead: Any, tmp_pat
     ours = overhead.ours(stage, base, data, tmp_path / "ours", 3)
     assert len(ours) == 3
     assert ours == pytest.approx(bare, abs=1e-6)
-    assert len(set(ours)) == 3
+    assert len(set(ours)) > 1
