@@ -41,10 +41,14 @@ def progress_of(title: str) -> Iterator[Report]:
         shown = bar.add_task(escape(printable(title)), total=None)
 
         def report(what: str, done: int, total: int) -> None:
-            text = escape(printable(f"{title}: {what}"))
+            text = escape(printable(_about(title, what)))
             bar.update(shown, description=text, completed=done, total=total)
 
         yield report
+
+
+def _about(title: str, what: str) -> str:
+    return f"{title}: {what}" if what else title
 
 
 def _plain(title: str) -> Report:
@@ -54,6 +58,6 @@ def _plain(title: str) -> Report:
         nonlocal last
         if time.monotonic() - last >= _PLAIN_SECONDS:
             last = time.monotonic()
-            log(f"{title}: {what}, {done:,} of {total:,}")
+            log(f"{_about(title, what)}, {done:,} of {total:,}")
 
     return report

@@ -1,16 +1,14 @@
-"""Progress of a run: a bar on a terminal, plain lines elsewhere, always on stderr."""
+"""The log of a run on stderr: what is being worked on, how far it is, and what was decided."""
 
 from __future__ import annotations
 
-import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Protocol
 
-from harness.console import log, printable
-
-_SECONDS_BETWEEN_LINES = 10.0
+from harness.console import log
+from harness.progress import progress_of
 
 
 class Tick(Protocol):
@@ -22,51 +20,18 @@ class Tick(Protocol):
 
 
 class Progress:
-    """Shows the steps of a run; `seconds` since the run began stand before every line."""
+    """Shows the steps of a run, each line with the seconds since the run began."""
 
-    def __init__(self, *, quiet: bool = False) -> None:
+    def __init__(self) -> None:
         self.began = time.monotonic()
-        self.quiet = quiet
-        self.terminal = sys.stderr.isatty() and not quiet
 
     def say(self, message: str) -> None:
         """Print one line."""
-        if not self.quiet:
-            log(f"[{time.monotonic() - self.began:6.1f} s] {message}")
+        log(f"[{time.monotonic() - self.began:6.1f} s] {message}")
 
     @contextmanager
     def work(self, title: str) -> Iterator[Tick]:
         """Show one piece of work while it goes on."""
         self.say(title)
-        if self.terminal:
-            with _bar(title) as tick:
-                yield tick
-        else:
-            yield _lines(self.say, title)
-
-
-def _lines(say: Callable[[str], None], title: str) -> Tick:
-    last = time.monotonic()
-
-    def tick(done: int, total: int, note: str = "") -> None:
-        nonlocal last
-        if time.monotonic() - last > _SECONDS_BETWEEN_LINES:
-            last = time.monotonic()
-            say(f"  {title}: {done} of {total}{f' ({note})' if note else ''}")
-
-    return tick
-
-
-@contextmanager
-def _bar(title: str) -> Iterator[Tick]:
-    from rich.console import Console
-    from rich.progress import Progress as Bars
-    from rich.text import Text
-
-    with Bars(console=Console(stderr=True), transient=True) as bars:
-        task = bars.add_task(Text(printable(title)).plain, total=None)
-
-        def tick(done: int, total: int, note: str = "") -> None:
-            bars.update(task, completed=done, total=total)
-
-        yield tick
+        with progress_of(title) as report:
+            yield lambda done, total, note="": report(note, done, total)
