@@ -91,7 +91,7 @@ class Registry:
                 f"the verdict is on {str(said[1])[:16]} against {str(said[2])[:16]}, not on "
                 f"{checkpoint[:16]} against {str(expected)[:16]}: judge this pair"
             )
-        body = {"verdict": digest_json(dict(verdict)), "reason": verdict.get("reason", "")}
+        body = {"verdict": _identity(verdict), "reason": verdict.get("reason", "")}
         return self._move(PROMOTION, alias, checkpoint, expected, body)
 
     def rollback(self, alias: str, *, to: str | None = None, reason: str = "") -> Record:
@@ -199,6 +199,12 @@ class Registry:
             yield
         finally:
             os.close(lock)
+
+
+def _identity(verdict: Mapping[str, Any]) -> str:
+    """Return what tells verdicts apart: a ledger's short form names the digest of the whole."""
+    evidence = verdict.get("evidence")
+    return evidence if isinstance(evidence, str) else digest_json(dict(verdict))
 
 
 def _pointer(record: Record) -> Pointer:

@@ -14,6 +14,7 @@ from harness.console import json_option, print_json, printable, workspace_option
 from proctor.errors import ProctorError, UsageError
 
 if TYPE_CHECKING:
+    from harness.gate.plan import TaskSize
     from harness.gate.rules import Gate
     from harness.gate.verdict import Verdict
 
@@ -173,22 +174,23 @@ def _show(verdict: Verdict) -> None:
 @click.option("--power", type=click.FloatRange(0.5, 0.99), default=0.8, show_default=True)
 @click.option("--candidates", type=click.IntRange(1), default=1, help="Judged together.")
 @click.option("--look", type=click.IntRange(1), default=1, help="Number of this look at dev.")
+@workspace_option
 @json_option
 @click.pass_context
 def plan_command(ctx: click.Context, /, tasks: tuple[str, ...], **options: Any) -> None:
-    """Print what each rule can decide; exit 4 if a rule can't be decided by its suite."""
-    from harness.gate.plan import TaskSize, plan
+    """Print what each rule can decide; exit 4 if a rule can't be decided by its suite.
 
-    def sizes(items: tuple[str, ...]) -> dict[str, TaskSize]:
-        return {n: TaskSize(k, options["contested"]) for n, k in map(_size, items)}
+    Without --task the sizes, clusters and contested shares are those of the workspace's newest
+    examinations.
+    """
+    from harness.gate.plan import plan
 
-    if not tasks:
-        raise UsageError("name the tasks and their instances: --task gsm8k=1319 --task ifeval=541")
     gate = _read_gate(options["gate_file"])
+    dev, unseen = _sizes(tasks, options["unseen"], options["contested"], options["workspace"])
     rows = plan(
         gate,
-        sizes(tasks),
-        sizes(options["unseen"]),
+        dev,
+        unseen,
         dev_look=options["look"],
         candidates=options["candidates"],
         gain=options["gain"],
@@ -200,6 +202,26 @@ def plan_command(ctx: click.Context, /, tasks: tuple[str, ...], **options: Any) 
         for row in rows:
             click.echo(printable(f"  {'ok' if row.decidable else 'REFUSED':<8} {row.message}"))
     ctx.exit(0 if all(row.decidable for row in rows) else 4)
+
+
+def _sizes(
+    tasks: tuple[str, ...], unseen: tuple[str, ...], contested: float, workspace: Path
+) -> tuple[dict[str, TaskSize], dict[str, TaskSize]]:
+    from harness.gate.plan import TaskSize
+    from harness.gate.stored import task_sizes
+
+    def named(items: tuple[str, ...]) -> dict[str, TaskSize]:
+        return {name: TaskSize(count, contested) for name, count in map(_size, items)}
+
+    if tasks:
+        return named(tasks), named(unseen)
+    dev = task_sizes(workspace, "dev")
+    if not dev:
+        raise UsageError(
+            f"{workspace} holds no examination: name the tasks and their instances, like "
+            "--task gsm8k=1319 --task ifeval=541"
+        )
+    return dev, named(unseen) or task_sizes(workspace, "unseen")
 
 
 def _size(text: str) -> tuple[str, int]:

@@ -27,13 +27,12 @@ def suite_problems(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[P
     if not ours or not theirs:
         return []
     problems = []
-    mine, other = ours["suite"], theirs["suite"]
-    again = f"proctor eval {theirs['checkpoint']['name']} --suite {mine['name']}"
-    if (mine["name"], mine["digest"]) != (other["name"], other["digest"]):
-        text = (
-            f"the two examinations are of different suites ({mine['name']} {mine['digest'][:12]} "
-            f"and {other['name']} {other['digest'][:12]})"
-        )
+    mine, other = _suite(ours), _suite(theirs)
+    name = theirs.get("checkpoint", {}).get("name", "INCUMBENT")
+    again = f"proctor eval {name} --suite {mine[0]}"
+    if mine != other:
+        words = [f"{name} {digest[:12]}" for name, digest in (mine, other)]
+        text = f"the two examinations are of different suites ({words[0]} and {words[1]})"
         problems.append(Problem(None, text, again))
     engines = ours.get("engine", {}), theirs.get("engine", {})
     for key, words in SAME_ENGINE.items():
@@ -49,6 +48,11 @@ def suite_problems(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[P
             text = f"{task}: the {name} could not be asked ({why})"
             problems.append(Problem(task, text, again))
     return problems
+
+
+def _suite(manifest: Mapping[str, Any]) -> tuple[str, str]:
+    suite = manifest.get("suite", {})
+    return str(suite.get("name")), str(suite.get("digest"))
 
 
 def setting_problems(task: str, ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[str]:

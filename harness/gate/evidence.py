@@ -67,6 +67,14 @@ class TaskEvidence:
         d = self.differences
         return int((d > 1e-12).sum()), int((d < -1e-12).sum())
 
+    @property
+    def within(self) -> float | None:
+        """Variance of answers about their instance's mean, sides added; None for one answer."""
+        if min(self.candidate.shape[1], self.incumbent.shape[1]) < 2:
+            return None
+        sides = (self.candidate, self.incumbent)
+        return float(sum(side.var(axis=1, ddof=1).mean() for side in sides))
+
     def take(self, rows: NDArray[np.int64]) -> TaskEvidence:
         """Return the evidence of some instances, in the order of `rows`."""
 

@@ -11,10 +11,11 @@ from typing import Any
 
 from harness.checkpoints import MANIFEST, find_checkpoint
 from harness.gate.contamination import Contamination, from_scans
-from harness.gate.evidence import Role
+from harness.gate.evidence import Role, TaskEvidence
 from harness.gate.judge import judge
 from harness.gate.looks import looks
 from harness.gate.pairing import Pairing, pair_samples
+from harness.gate.plan import CONTESTED, TaskSize
 from harness.gate.readers import read_results
 from harness.gate.rules import Gate
 from harness.gate.verdict import Looks, Problem, Verdict
@@ -113,6 +114,38 @@ def _look_number(
     taken = looks(ledger, role=role, alias=alias, suite_digest=suite)
     numbers = [i for i, r in enumerate(taken, 1) if digest in r.body["candidates"]]
     return numbers[-1] if numbers else len(taken) + 1
+
+
+def task_sizes(workspace: Path, role: Role) -> dict[str, TaskSize]:
+    """Return the tasks of the newest examination of a suite of this role, as a plan needs them.
+
+    The share of contested instances is what the two newest examinations of that suite by
+    different checkpoints answered differently; where there is one only, it is assumed.
+    """
+    found = [
+        (manifest.get("created", ""), folder, manifest)
+        for folder, manifest in _examinations(workspace)
+        if manifest["suite"]["role"] == role and not manifest.get("stopped")
+    ]
+    found.sort(key=lambda item: (item[0], str(item[1])), reverse=True)
+    if not found:
+        return {}
+    _, newest, manifest = found[0]
+    other = next((f for _, f, m in found if _comparable(manifest, m)), newest)
+    pairing = pair_samples(read_results(newest).table, read_results(other).table, errors="wrong")
+    return {e.task: _size_of(e, assume=other == newest) for e in pairing.evidence}
+
+
+def _comparable(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    same = one["suite"]["digest"] == other["suite"]["digest"]
+    return bool(same and one["checkpoint"]["digest"] != other["checkpoint"]["digest"])
+
+
+def _size_of(evidence: TaskEvidence, *, assume: bool) -> TaskSize:
+    clusters = None if evidence.clusters is None else len(set(evidence.clusters.tolist()))
+    wins, losses = evidence.counts
+    contested = CONTESTED if assume else max(wins + losses, 1) / evidence.n
+    return TaskSize(evidence.n, contested, clusters)
 
 
 def scans_behind(workspace: Path, digest: str) -> Contamination | None:

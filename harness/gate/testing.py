@@ -17,6 +17,7 @@ from harness.gate.evidence import TaskEvidence
 from harness.gate.rules import Tasks
 from harness.gate.statistics import Estimate, Interval, PairedBinary, design, exact_level
 from harness.gate.statistics.power import normal_instances
+from harness.gate.statistics.types import NORMAL, z_upper
 from harness.gate.verdict import Clause, Outcome, Problem, RuleResult
 from harness.gate.words import wanting
 
@@ -24,6 +25,7 @@ Write = Callable[[Outcome, Interval], str]
 
 
 MOST_INSTANCES = 10_000_000
+MOST_SAMPLES = 1_000
 
 
 def instances_at(total: int, look: int, looks: int) -> int:
@@ -150,23 +152,48 @@ class OneSided(NamedTuple):
         deviation = self.estimate.deviation
         if not deviation > 0:
             return False
-        gap = self.estimate.estimate - self.threshold
-        z = (gap if self.up else -gap) * math.sqrt(self.estimate.n) / deviation
+        z = self._gap * math.sqrt(self.estimate.n) / deviation
         plan = design(case.dev_level, case.progress.looks)
         fraction = case.progress.fraction
         return z * math.sqrt(fraction) < plan.hopeless[case.progress.look - 1]
 
     def needed(self, alpha: float) -> int | None:
         """Return the instances that decide four times in five if the truth is as observed."""
-        gap = self.estimate.estimate - self.threshold
-        favourable = gap > 0 if self.up else gap < 0
         n = self.estimate.n
         # Where nothing differs yet, one contested instance is assumed: the spread is not zero.
         deviation = max(self.estimate.deviation, n**-0.5)
-        found = normal_instances(abs(gap), deviation, self.level if favourable else alpha)
+        found = normal_instances(abs(self._gap), deviation, self._level_towards(alpha))
         if found is None or found > MOST_INSTANCES:
             return None
         return max(found, n + 1)
+
+    def needed_samples(self, alpha: float) -> int | None:
+        """Return the answers per instance that decide on the same instances; None if none would.
+
+        More answers shrink only the spread of answers about an instance's mean (Miller,
+        arXiv 2411.00640), so there is a limit to what they can show.
+        """
+        within, n = self.evidence.within, self.estimate.n
+        if within is None or self.rule == "budget":
+            return None
+        k = min(self.evidence.candidate.shape[1], self.evidence.incumbent.shape[1])
+        between = self.estimate.deviation**2 - within / k
+        z = z_upper(self._level_towards(alpha)) + NORMAL.inv_cdf(0.8)
+        room = n * (self._gap / z) ** 2 - max(between, 0.0)
+        if room <= 0:
+            return None
+        found = math.ceil(within / room)
+        return max(found, k + 1) if found <= MOST_SAMPLES else None
+
+    @property
+    def _gap(self) -> float:
+        """The distance from the threshold, positive on the side that passes."""
+        gap = self.estimate.estimate - self.threshold
+        return gap if self.up else -gap
+
+    def _level_towards(self, alpha: float) -> float:
+        """The level of the decision the estimate points to."""
+        return self.level if self._gap > 0 else alpha
 
 
 def decide(test: OneSided, case: Case, write: Write, p: float | None = None) -> RuleResult:
@@ -179,13 +206,15 @@ def decide(test: OneSided, case: Case, write: Write, p: float | None = None) -> 
         outcome = "pass"
     elif n >= 2 and test.p_fail < case.fail_level:
         outcome = "fail"
-    needed = test.needed(case.alpha) if outcome == "undecided" else None
+    undecided = outcome == "undecided"
+    needed = test.needed(case.alpha) if undecided else None
+    samples = test.needed_samples(case.alpha) if undecided else None
     wins, losses = test.evidence.counts
     return RuleResult(
         rule=test.rule,
         task=test.evidence.task,
         outcome=outcome,
-        message=write(outcome, interval) + wanting(needed, n, outcome),
+        message=write(outcome, interval) + wanting(needed, samples, n, outcome),
         estimate=test.estimate.estimate,
         low=interval.low,
         high=interval.high,
@@ -196,7 +225,8 @@ def decide(test: OneSided, case: Case, write: Write, p: float | None = None) -> 
         wins=wins,
         losses=losses,
         needed=needed,
-        hopeless=outcome == "undecided" and test.hopeless(case),
+        needed_samples=samples,
+        hopeless=undecided and test.hopeless(case),
     )
 
 

@@ -37,7 +37,8 @@ class RuleResult:
     `estimate`, `low`, `high` (two-sided, 1 - alpha) and `threshold` are in the rule's units:
     differences or rates in 0..1, growth as a share. `p` is one-sided, for passing, corrected
     over the rule's targets; `level` what it had to stay below. `needed` is the number of
-    instances that would decide, None where decided or where no number would. `hopeless` is said of
+    instances that would decide, None where decided or where no number would; `needed_samples` the
+    answers per instance that would decide on the same instances. `hopeless` is said of
     a growing examination that has no fair chance left to pass.
     """
 
@@ -55,6 +56,7 @@ class RuleResult:
     wins: int | None = None
     losses: int | None = None
     needed: int | None = None
+    needed_samples: int | None = None
     hopeless: bool = False
 
     def to_dict(self) -> dict[str, Any]:

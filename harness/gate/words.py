@@ -46,13 +46,14 @@ def movement(what: str, estimate: float, interval: Interval, alpha: float, verb:
     return f"{what} {way} by {number(abs(estimate))} points ({confidence} {span})"
 
 
-def wanting(needed: int | None, n: int, outcome: Outcome) -> str:
-    """Return the clause that says how many instances would decide, or that none would."""
+def wanting(needed: int | None, samples: int | None, n: int, outcome: Outcome) -> str:
+    """Return the clause that says what would decide: instances, answers an instance, or nothing."""
     if outcome != "undecided":
         return ""
     if needed is None:
         return "; no number of instances would decide a difference this close to the threshold"
-    return f"; about {needed:,} instances would decide it, there are {n:,}"
+    more = f", or {samples:,} answers to each" if samples is not None else ""
+    return f"; about {needed:,} instances would decide it, there are {n:,}{more}"
 
 
 def sides(outcome: Outcome, passed: str, failed: str, open_: str) -> str:

@@ -140,7 +140,15 @@ def test_plan_refuses_what_the_suites_cannot_decide():
     assert bad.exit_code == 4
     assert [row["decidable"] for row in json.loads(bad.stdout)] == [True, False]
     assert "NAME=INSTANCES" in str(run("gate", "plan", "--task", "gsm8k").exception)
-    assert run("gate", "plan").exception is not None
+    assert "holds no examination" in str(run("gate", "plan", "--workspace", "/nowhere").exception)
+
+
+def test_plan_reads_sizes_and_contested_shares_from_the_workspace(workspace):
+    root, *_ = workspace
+    rows = json.loads(run("gate", "plan", "--workspace", root, "--json").stdout)
+    assert {(row["task"], row["n"]) for row in rows} == {("maths", 400)}
+    given = run("gate", "plan", "--task", "maths=400", "--contested", 0.2, "--json")
+    assert rows == json.loads(given.stdout)
 
 
 @pytest.fixture

@@ -279,3 +279,22 @@ def test_a_sweep_promotes_as_holm_says(paired):
                 expected.add(str(i))
         found = {v.candidate for v in judge_many(rules, submissions) if v.verdict == "promote"}
         assert found == expected
+
+
+def test_more_answers_help_only_as_far_as_answers_vary():
+    rng = np.random.default_rng(7)
+    names = tuple(map(str, range(200)))
+
+    def evidence(k, spread):
+        skill = np.full(200, 0.5) + spread * rng.choice([-1, 1], 200)
+        answers = [(rng.random((200, k)) < p[:, None]).astype(float) for p in (skill + 0.05, skill)]
+        return TaskEvidence("maths", "dev", names, *answers)
+
+    (noisy,) = judge(gate(BETTER), [evidence(2, 0.0)]).rules
+    assert noisy.outcome == "undecided"
+    assert noisy.needed_samples > 2
+    assert f"or {noisy.needed_samples:,} answers to each" in noisy.message
+    decided = judge(gate(BETTER), [evidence(4 * noisy.needed_samples, 0.0)]).rules[0]
+    assert decided.outcome == "pass"
+    single = judge(gate(BETTER), [evidence(1, 0.0)]).rules[0]
+    assert single.needed_samples is None

@@ -9,6 +9,7 @@ import pytest
 from harness.checkpoints import register_checkpoint
 from harness.ledger import Ledger
 from harness.registry import Registry
+from proctor.digest import digest_json
 from proctor.errors import ProctorError, UsageError
 
 
@@ -80,6 +81,9 @@ def test_a_verdict_is_spent_once(registry, digests):
     registry.rollback("champion", reason="mistake")
     with pytest.raises(ProctorError, match="moved 'champion' already"):
         promote(registry, b, a)
+    whole = digest_json(verdict(b, a))
+    with pytest.raises(ProctorError, match="moved 'champion' already"):
+        promote(registry, b, a, evidence=whole, short="the ledger's form of the same verdict")
     promote(registry, b, a, reason="judged again")
 
 

@@ -2,7 +2,7 @@
 
 The wealth of a gambler who bets on the mean being above `m` can grow past 1/alpha only with
 probability alpha if it is not (Ville). Bets are mixed over a fixed grid, so the wealth does not
-depend on the order of the scores. Waudby-Smith & Ramdas, JRSS-B 86 (2024) 1-27, section 4
+depend on the order of the scores. Waudby-Smith & Ramdas, JRSS-B 86 (2024) 1-27
 (grid-Kelly bets); no normal approximation and no variance to estimate, hence the test of choice
 where almost no score differs.
 """

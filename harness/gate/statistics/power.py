@@ -3,7 +3,7 @@
 Differences are of rates or mean scores in 0..1. For 0/1 scores everything follows from the share
 of contested instances (those the two checkpoints answer differently); the exact test's power is
 summed over the number contested. Graded scores use the normal formula of Miller,
-arXiv 2411.00640, section 5: n = (z_level + z_power)^2 sd^2 / difference^2.
+arXiv 2411.00640: n = (z_level + z_power)^2 sd^2 / difference^2.
 """
 
 from __future__ import annotations
