@@ -30,6 +30,7 @@ if TYPE_CHECKING:
 SEAL = "stage.json"
 _VERSIONS = ("torch", "transformers", "trl", "datasets", "accelerate", "tokenizers")
 _BIG = 100_000_000
+_FULL = ("No space left on device", "PytorchStreamWriter failed writing")
 
 
 class StageResult(NamedTuple):
@@ -176,6 +177,7 @@ def quiet_machine(threads: int | None) -> Iterator[None]:
     names = ("HF_HUB_DISABLE_TELEMETRY", "TRL_EXPERIMENTAL_SILENCE", "TQDM_DISABLE")
     before = {name: os.environ.get(name) for name in names}
     bars, shown = datasets.are_progress_bars_disabled(), transformers_logging.get_verbosity()
+    model_bars = transformers_logging.is_progress_bar_enabled()
     own_threads = torch.get_num_threads()
     os.environ.update(dict.fromkeys(names, "1"))
     datasets.disable_progress_bars()
@@ -189,6 +191,8 @@ def quiet_machine(threads: int | None) -> Iterator[None]:
         transformers_logging.set_verbosity(shown)
         if not bars:
             datasets.enable_progress_bars()
+        if model_bars:
+            transformers_logging.enable_progress_bar()
         for name, value in before.items():
             if value is None:
                 os.environ.pop(name, None)
@@ -316,12 +320,12 @@ def run_trainer(
     if resume and hasattr(trainer, "_total_train_tokens"):
         # TRL keeps this count in memory only, so a resumed run would begin to count again.
         trainer._total_train_tokens = tokens_at(resume)
-    with explain_full_disk(plan.work), explain_memory(plan):
+    with explain_trouble(plan):
         trainer.train(resume_from_checkpoint=str(resume) if resume else None)
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
     if check_log is not None:
         check_log(log)
-    with explain_os_errors(plan.out):
+    with explain_os_errors(plan.out), explain_trouble(plan):
         save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, plan.out)
     tokens = int(log[-1].get("num_tokens", 0)) if log else 0
     return seal(
@@ -340,22 +344,35 @@ def tokens_at(checkpoint: Path) -> int:
 
 
 @contextmanager
-def explain_memory(plan: Plan) -> Iterator[None]:
-    """Turn a device out of memory into one sentence.
+def explain_trouble(plan: Plan) -> Iterator[None]:
+    """Turn a full disk and a device out of memory into one sentence each.
 
     Raises:
-        ProctorError: in place of torch's error.
+        ProctorError: in place of the error of torch, safetensors or the system.
     """
     import torch
+    from safetensors import SafetensorError
 
     try:
-        yield
-    except torch.OutOfMemoryError as error:
-        micro = split_batch(plan.settings)[0]
+        with explain_full_disk(plan.out):
+            yield
+    except (SafetensorError, RuntimeError) as error:
+        if isinstance(error, torch.OutOfMemoryError):
+            raise _no_memory(plan) from error
+        # Both libraries report a full disk in words of their own, not as an OSError.
+        if not any(words in str(error) for words in _FULL):
+            raise
         raise ProctorError(
-            f"{plan.stage}: the device ran out of memory with {micro} rows a forward pass: lower "
-            "'micro_batch_size' or set 'gradient_checkpointing: true'"
+            f"the disk is full: {plan.out} could not be written; free some space and run the same "
+            "command again, the checkpoints written before are kept"
         ) from error
+
+
+def _no_memory(plan: Plan) -> ProctorError:
+    return ProctorError(
+        f"{plan.stage}: the device ran out of memory with {split_batch(plan.settings)[0]} rows a "
+        "forward pass: lower 'micro_batch_size' or set 'gradient_checkpointing: true'"
+    )
 
 
 def finite(entry: Mapping[str, Any]) -> dict[str, float]:

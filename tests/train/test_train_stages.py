@@ -282,10 +282,60 @@ def test_batch_that_does_not_divide_is_refused(
         _sft(tiny_checkpoint, toys, tmp_path / "out", micro_batch_size=3)
 
 
+@pytest.mark.parametrize("error", ["system", "safetensors"])
+def test_full_disk_is_one_sentence_and_the_run_goes_on_later(
+    error: str,
+    tiny_checkpoint: Path,
+    toys: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    import errno
+
+    from safetensors import SafetensorError
+    from transformers import PreTrainedModel
+
+    errors: dict[str, Exception] = {
+        "system": OSError(errno.ENOSPC, "No space left on device"),
+        "safetensors": SafetensorError("I/O error: No space left on device (os error 28)"),
+    }
+    saved = PreTrainedModel.save_pretrained
+    calls: list[Any] = []
+
+    def full(self: Any, folder: Any, **options: Any) -> Any:
+        calls.append(folder)
+        if len(calls) == 2:
+            raise errors[error]
+        return saved(self, folder, **options)
+
+    options: dict[str, Any] = {"epochs": 2, "checkpoint_seconds": 0}
+    with monkeypatch.context() as patch:
+        patch.setattr(PreTrainedModel, "save_pretrained", full)
+        with pytest.raises(ProctorError, match="the disk is full"):
+            _sft(tiny_checkpoint, toys, tmp_path / "out", **options)
+    rest = _sft(tiny_checkpoint, toys, tmp_path / "out", **options)
+    whole = _sft(tiny_checkpoint, toys, tmp_path / "whole", **options)
+    assert rest.weights == whole.weights
+
+
 def test_training_says_nothing(
-    tiny_checkpoint: Path, toys: Any, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    tiny_checkpoint: Path,
+    toys: Any,
+    tmp_path: Path,
+    scorers: Any,
+    capfd: pytest.CaptureFixture[str],
 ) -> None:
     _sft(tiny_checkpoint, toys, tmp_path / "a", steps=2)
     data = toys.write("pairs.jsonl", toys.preferences(8))
     dpo.run(tiny_checkpoint, data, dpo.Settings(**QUICK, steps=1), tmp_path / "b", seed=0)
+    options: dict[str, Any] = {"prompts": 4, "samples": 4, "max_new": 4, "steps": 1, "threads": 1}
+    for place, algorithm in enumerate(("grpo", "rloo")):
+        rlvr.run(
+            tiny_checkpoint,
+            toys.write("rl.jsonl", toys.rewarded(4)),
+            rlvr.Settings(algorithm=algorithm, unended=None, **options),
+            tmp_path / f"rl{place}",
+            seed=0,
+            scorers=scorers,
+        )
     assert capfd.readouterr() == ("", "")
