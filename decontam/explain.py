@@ -14,7 +14,16 @@ import numpy as np
 import numpy.typing as npt
 from rapidfuzz.distance import Indel, LCSseq, Opcode
 
-from decontam.confirm import Piece, Read, partners, pieces_of, stands_whole, unit_words
+from decontam.confirm import (
+    Piece,
+    Read,
+    exact_stretches,
+    partners,
+    pieces_from,
+    pieces_of,
+    stands_whole,
+    unit_words,
+)
 from decontam.index import ANSWER, ExamIndex
 from decontam.judge import best_window
 from decontam.judge import Bench
@@ -91,34 +100,38 @@ def explained(read: Read, index: ExamIndex, unit: int, verdict: int, bench: Benc
         float(rarity[held].sum() / rarity.sum()),
         int(matched[0]),
         int(matched[-1]),
-        tuple(pieces_of(read, partner, text, places)),
+        tuple(pieces_of(read, index, unit, partner)),
     )
 
 
-def exactly(read: Read, index: ExamIndex, unit: int) -> Found | None:
-    """Return what a document and a unit share in n-grams of the rule's length, or None."""
-    rule, words = index.rule, unit_words(index, unit)
-    partner = np.full(len(read.words), -1, np.int32)
-    covered = np.zeros(len(words), np.bool_)
-    n = min(rule.n, len(words))
-    partners(read.words, read.turns, words, n, rule.span_turns, partner, covered)
-    if not covered.any():
-        return None
-    rarity = index.lexicon.weights[words]
-    text = index.text_of(unit)
-    matched = np.flatnonzero(partner >= 0)
-    return Found(
-        unit,
-        int(index.units.tasks[unit]),
-        int(index.units.instances[unit]),
-        "question",
-        VERBATIM if stands_whole(read.words, words) else NEAR,
-        float(covered.mean()),
-        float(rarity[covered].sum() / rarity.sum()),
-        int(matched[0]),
-        int(matched[-1]),
-        tuple(pieces_of(read, partner, text, tokens_of(text))),
-    )
+def exactly(read: Read, index: ExamIndex, picked: Ints) -> list[Found]:
+    """Return what a document shares with each unit in n-grams of the rule's length."""
+    rule, units = index.rule, index.units
+    longest = int((units.offsets[picked + 1] - units.offsets[picked]).max())
+    turns = max(1, min(64, len(read.roles)))
+    counts, shares = np.zeros((len(picked), 2), np.int32), np.zeros((len(picked), 2))
+    out = np.empty((len(picked), turns, 6), np.int32)
+    exact_stretches(
+        read.words, read.turns, picked, units, index.lexicon.weights, rule.n, rule.span_turns,
+        np.empty(len(read.words), np.int32), np.zeros(longest, np.bool_), counts, shares, out,
+    )  # fmt: skip
+    found = []
+    rows = zip(picked.tolist(), counts.tolist(), shares.tolist(), out.tolist(), strict=True)
+    tasks, instances = units.tasks[picked].tolist(), units.instances[picked].tolist()
+    for (unit, (count, whole), (coverage, score), held), task, instance in zip(
+        rows, tasks, instances, strict=True
+    ):
+        if not count:
+            continue
+        held = held[:count]
+        text = index.exams[task].instances[instance].text
+        pieces = tuple(pieces_from(read, index, unit, text, held))
+        kind = VERBATIM if whole else NEAR
+        first, last = held[0][1], held[-1][2]
+        found.append(
+            Found(unit, task, instance, "question", kind, coverage, score, first, last, pieces)
+        )
+    return found
 
 
 def _kind(answer: bool, whole: bool, verdict: int, changes: Changes, coverage: float) -> str:

@@ -18,7 +18,7 @@ from decontam.alphabet import DIGIT, alphabet
 from decontam.exams import Exam
 from decontam.exact import SHORT_KEY
 from decontam.hashing import bits_of, distinct, gram_hashes, opening_hashes, power_of_two, table_of
-from decontam.normalise import room_for, utf8
+from decontam.normalise import char_offsets, room_for, utf8
 from decontam.rules import Rule
 from decontam.tokeniser import tokenise
 from decontam.votes import Votes
@@ -65,7 +65,8 @@ class Units(NamedTuple):
 
     `counting` is how many of its tokens lie in an n-gram that counts as evidence; `weights` are
     the tokens' weights, 0 where no n-gram around them counts, and `totals` their sums; `slots` is
-    1 for numbers and names, which a twin of the text may change.
+    1 for numbers and names, which a twin of the text may change; `starts` and `ends` are the
+    tokens' characters in the unit's text.
     """
 
     offsets: Array
@@ -77,6 +78,8 @@ class Units(NamedTuple):
     weights: Array
     totals: Array
     slots: Array
+    starts: Array
+    ends: Array
 
 
 @dataclass(frozen=True)
@@ -181,7 +184,19 @@ def _build(exams: Sequence[Exam], rule: Rule) -> dict[str, Array]:
     weights = (weights * counts).astype(np.float32)
     totals = _sums(weights, offsets).astype(np.float32)
     slots = _slots(read, words, lexicon.classes)
-    units = Units(offsets, words, counting, tasks, instances, parts, weights, totals, slots)
+    units = Units(
+        offsets,
+        words,
+        counting,
+        tasks,
+        instances,
+        parts,
+        weights,
+        totals,
+        slots,
+        read.starts,
+        read.ends,
+    )
     index = {
         "lexicon": lexicon,
         "grams": grams,
@@ -224,7 +239,7 @@ def _slots(read: _Read, words: Array, classes: Array) -> Array:
 
 def _votes(units: Units, lexicon: Lexicon) -> Votes:
     owners = np.repeat(np.arange(len(units.totals)), np.diff(units.offsets))
-    rare = (lexicon.frequency[units.words] <= MOST_VOTED) & (units.weights >= 1)
+    rare = (lexicon.frequency[units.words] <= MOST_VOTED) & (units.weights >= 3)
     keys = units.words[rare].astype(np.int64) << 32 | owners[rare]
     pairs, which = np.unique(keys, return_index=True)
     weights = units.weights[rare][which]
@@ -249,9 +264,10 @@ class _Read(NamedTuple):
 
     hashes: Array
     kinds: Array
-    sizes: Array
     capitals: Array
     inside: Array
+    starts: Array
+    ends: Array
     lengths: Array
 
     def only(self, keep: Array) -> _Read:
@@ -264,14 +280,16 @@ def _tokenised(texts: Sequence[str]) -> _Read:
     letters, lengths = alphabet(), []
     parts: list[tuple[Array, ...]] = []
     for text in texts:
-        raw = np.frombuffer(utf8(text) or b" ", np.uint8)
+        data = utf8(text) or b" "
+        raw = np.frombuffer(data, np.uint8)
         room = room_for(2 * len(raw) + 1)
         count = tokenise(raw, 0, len(raw), letters, room, 0)
         first = raw[room.starts[:count]]
         capitals = (first >= ord("A")) & (first <= ord("Z"))
-        sizes = room.ends[:count] - room.starts[:count]
         inside = _inside_sentence(raw, room.starts[:count])
-        columns = (room.hashes[:count].copy(), room.kinds[:count].copy(), sizes, capitals, inside)
+        spans = char_offsets(data, np.concatenate((room.starts[:count], room.ends[:count])))
+        spans = spans.astype(np.int32).reshape(2, count)
+        columns = (room.hashes[:count].copy(), room.kinds[:count].copy(), capitals, inside, *spans)
         parts.append(columns)
         lengths.append(count)
     whole = (np.concatenate(column) for column in zip(*parts, strict=True))
@@ -306,7 +324,7 @@ def _lexicon(read: _Read, groups: Array) -> tuple[Lexicon, Array]:
     keys, words = distinct(read.hashes)
     frequency = _frequency(words, len(keys), groups)
     digits, size = np.zeros(len(keys), np.uint8), np.zeros(len(keys), np.int64)
-    digits[words], size[words] = read.kinds, read.sizes
+    digits[words], size[words] = read.kinds, read.ends - read.starts
     known = with_known_words(keys, digits, MOST_BITS)
     exam_count = int(groups.max()) + 1
     seen = _padded(frequency, len(known.keys))

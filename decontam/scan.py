@@ -17,10 +17,10 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from decontam.exams import Exam
 from decontam.index import ExamIndex, build_index
-from decontam.matches import match_table
 from decontam.rules import Rule
 from decontam.scanner import Scanner, ShardResult
 from decontam.sources import Block, Blocks, expand
+from decontam.spool import Spool
 from decontam.table import Cell, cell
 from proctor.digest import digest_json
 
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 KEPT_REASONS = 1000
 Paths = str | Path | Sequence[str | Path]
+Work = ShardResult | Future[bytes] | bytes
 
 
 class Sink(Protocol):
@@ -61,14 +62,40 @@ class Scan:
     contaminated: tuple[tuple[str, str], ...]
 
 
-@dataclass(frozen=True)
 class _Source:
-    name: str
-    digest: str
-    documents: int
-    text_bytes: int
-    bad: list[tuple[int, str]]
-    rows: list[list[Any]]
+    """What is known of one source so far; the matches themselves are in the spool."""
+
+    def __init__(self, name: str, exams: Sequence[Exam]) -> None:
+        self.name = name
+        self.digest = ""
+        self.lines = self.documents = self.text_bytes = self.matched = self.bad_count = 0
+        self.bad: list[tuple[int, str]] = []
+        self.hit: dict[str, set[int]] = {exam.task: set() for exam in exams}
+
+    def add(self, result: ShardResult) -> list[list[Any]]:
+        """Count a shard in; return its matches with the source's name and lines."""
+        self.documents += result.documents
+        self.text_bytes += result.text_bytes
+        self.bad_count += len(result.quarantined)
+        room = KEPT_REASONS - len(self.bad)
+        self.bad += [(self.lines + n, why) for n, why in result.quarantined[:room]]
+        rows = [[self.name, self.lines + row[0], *row[1:]] for row in result.matches]
+        self.matched += len({row[1] for row in rows})
+        for row in rows:
+            self.hit[row[6]].add(row[7])
+        self.lines += result.lines
+        return rows
+
+    def record(self) -> dict[str, Any]:
+        """Return what the manifest says of the source."""
+        return {
+            "digest": self.digest,
+            "documents": self.documents,
+            "text_bytes": self.text_bytes,
+            "matched_documents": self.matched,
+            "quarantined_count": self.bad_count,
+            "quarantined": [{"line": n, "reason": why} for n, why in self.bad],
+        }
 
 
 def scan(
@@ -99,25 +126,25 @@ def scan(
     index = build_index(exams, rule, index_cache)
     files = {name: expand(paths) for name, paths in sources.items()}
     count = workers or len(os.sched_getaffinity(0))
-    found = []
-    with _engine(index, fields, count) as engine:
+    found, spool = [], Spool()
+    with _Engine(index, fields, max(1, count)) as engine:
         for name, paths in files.items():
-            found.append(_scan_source(name, paths, index, fields, engine, sink))
-    return _assembled(found, exams, index, time.monotonic() - began)
+            source = _Source(name, exams)
+            _scan_source(source, paths, index, fields, engine, sink, spool)
+            found.append(source)
+    return _assembled(found, exams, index, spool, time.monotonic() - began)
 
 
 def _scan_source(
-    name: str,
+    source: _Source,
     paths: Sequence[Path],
     index: ExamIndex,
     fields: Sequence[str] | None,
     engine: _Engine,
     sink: Sink | None,
-) -> _Source:
+    spool: Spool,
+) -> None:
     digests: list[str] = []
-    first, documents, size = 0, 0, 0
-    bad: list[tuple[int, str]] = []
-    rows: list[list[Any]] = []
 
     def blocks() -> Iterator[Block]:
         for path in paths:
@@ -126,49 +153,34 @@ def _scan_source(
             digests.append(one.digest)
 
     for result in engine.results(blocks(), index.digest, fields, sink):
-        documents += result.documents
-        size += result.text_bytes
-        bad += [(first + line, reason) for line, reason in result.quarantined]
-        rows += [[name, first + row[0], *row[1:]] for row in result.matches]
-        first += result.lines
-    digest = digests[0] if len(digests) == 1 else digest_json(digests)
-    return _Source(name, digest, documents, size, bad, rows)
+        spool.add(source.add(result))
+    source.digest = digests[0] if len(digests) == 1 else digest_json(digests)
 
 
 def _assembled(
-    found: Sequence[_Source], exams: Sequence[Exam], index: ExamIndex, seconds: float
+    found: Sequence[_Source],
+    exams: Sequence[Exam],
+    index: ExamIndex,
+    spool: Spool,
+    seconds: float,
 ) -> Scan:
-    cells, rows = [], []
-    for source in found:
-        hit: dict[str, set[int]] = {exam.task: set() for exam in exams}
-        for row in source.rows:
-            hit[row[6]].add(row[7])
-        rows += source.rows
-        for exam in exams:
-            cells.append(cell(source.name, exam.task, len(exam.instances), len(hit[exam.task])))
+    cells = [
+        cell(source.name, exam.task, len(exam.instances), len(source.hit[exam.task]))
+        for source in found
+        for exam in exams
+    ]
     manifest: dict[str, Any] = {
         "rule": index.rule.as_dict(),
         "index": index.digest,
-        "sources": {s.name: _source_record(s) for s in found},
+        "sources": {s.name: s.record() for s in found},
         "exams": {e.task: {"digest": e.digest(), "instances": len(e.instances)} for e in exams},
         "table": [c.as_dict() for c in cells],
-        "matches": len(rows),
+        "matches": spool.rows,
     }
     manifest["id"] = digest_json(manifest)
     manifest["seconds"] = round(seconds, 3)
     over = tuple((c.source, c.task) for c in cells if c.share > index.rule.share)
-    return Scan(match_table(rows), tuple(cells), manifest, over)
-
-
-def _source_record(source: _Source) -> dict[str, Any]:
-    return {
-        "digest": source.digest,
-        "documents": source.documents,
-        "text_bytes": source.text_bytes,
-        "matched_documents": len({row[1] for row in source.rows}),
-        "quarantined_count": len(source.bad),
-        "quarantined": [{"line": n, "reason": why} for n, why in source.bad[:KEPT_REASONS]],
-    }
+    return Scan(spool.table(), tuple(cells), manifest, over)
 
 
 class _Engine:
@@ -190,7 +202,7 @@ class _Engine:
     def results(
         self, blocks: Iterator[Block], index: str, fields: Sequence[str] | None, sink: Sink | None
     ) -> Iterator[ShardResult]:
-        waiting: list[tuple[str, Future[bytes] | bytes]] = []
+        waiting: list[tuple[str, Work]] = []
         for block in blocks:
             shard = digest_json([index, list(fields or ()), block.content, block.start, block.size])
             stored = _stored(sink, shard)
@@ -200,13 +212,11 @@ class _Engine:
         for shard, future in waiting:
             yield _finished(shard, future, sink)
 
-    def _submit(self, block: Block) -> Future[bytes]:
+    def _submit(self, block: Block) -> Work:
         if self._workers == 1:
             if self._local is None:
                 self._local = Scanner(*self._setup)
-            done: Future[bytes] = Future()
-            done.set_result(self._local.scan(block).to_bytes())
-            return done
+            return self._local.scan(block)
         if self._pool is None:
             # Forking shares the index and the compiled code; it is safe only while there are no
             # other threads.
@@ -222,10 +232,6 @@ def _methods() -> list[str]:
     return multiprocessing.get_all_start_methods()
 
 
-def _engine(index: ExamIndex, fields: Sequence[str] | None, workers: int) -> _Engine:
-    return _Engine(index, fields, max(1, workers))
-
-
 def _stored(sink: Sink | None, shard: str) -> bytes | None:
     if sink is None or not sink.has(shard):
         return None
@@ -237,9 +243,13 @@ def _stored(sink: Sink | None, shard: str) -> bytes | None:
     return data
 
 
-def _finished(shard: str, work: Future[bytes] | bytes, sink: Sink | None) -> ShardResult:
-    if isinstance(work, bytes):
+def _finished(shard: str, work: Work, sink: Sink | None) -> ShardResult:
+    if isinstance(work, bytes):  # kept by an earlier scan
         return ShardResult.from_bytes(work)
+    if isinstance(work, ShardResult):
+        if sink is not None:
+            sink.put(shard, work.to_bytes())
+        return work
     data = work.result()
     if sink is not None:
         sink.put(shard, data)

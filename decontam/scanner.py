@@ -175,10 +175,7 @@ class Scanner:
         pairs = self._candidates(raw, bounds, documents).tolist()
         for document, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
             read = self._read(batch, text, bounds, document)
-            found = [self._explained(read, unit, verdict) for _, unit, verdict in group]
-            held = [f for f in found if f is not None]
-            if self.rule.second_stage:
-                held = settled(held, self.index, read)
+            held = self._explained(read, list(group))
             rows += [(document, row) for f in held for row in self._rows(f, batch.lines[document])]
         return rows
 
@@ -249,12 +246,15 @@ class Scanner:
             self._tokens.first(count),
             self._work.words[:count].copy(),
             self._work.turns[:count].copy(),
+            data.isascii(),
         )
 
-    def _explained(self, read: Read, unit: int, verdict: int) -> Found | None:
-        if self.rule.second_stage:
-            return explained(read, self.index, unit, verdict, self._bench)
-        return exactly(read, self.index, unit)
+    def _explained(self, read: Read, pairs: list[list[int]]) -> list[Found]:
+        if not self.rule.second_stage:
+            return exactly(read, self.index, np.array([unit for _, unit, _ in pairs], np.int32))
+        index, bench = self.index, self._bench
+        found = [explained(read, index, unit, verdict, bench) for _, unit, verdict in pairs]
+        return settled([f for f in found if f is not None], index, read)
 
     def _rows(self, f: Found, line: int) -> list[Row]:
         exam = self.index.exams[f.task]

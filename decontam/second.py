@@ -24,7 +24,7 @@ LEAST_BAG = 0.42
 COVERED_TOKENS = 6
 TELLING_WORDS = 3
 LONG_RUN = 24
-LEET_JOINTS = 12
+LEET_JOINTS = 6
 
 
 @compiled
@@ -38,7 +38,7 @@ def oddity(tokens: Any, count: int, words: Any, classes: Any) -> int:
     for i in range(count):
         if i > 0 and tokens.starts[i] != tokens.ends[i - 1]:
             began = i
-        elif i > began and tokens.kinds[i] != tokens.kinds[i - 1]:
+        elif i > began and tokens.ends[i] - tokens.starts[began] >= 4:
             mixed += 1
         if tokens.ends[i] - tokens.starts[began] >= LONG_RUN:
             found |= RUN_SIGN
@@ -50,7 +50,7 @@ def oddity(tokens: Any, count: int, words: Any, classes: Any) -> int:
         found |= ROT13_SIGN
     if turned >= TELLING_WORDS:
         found |= REVERSED_SIGN
-    if mixed >= LEET_JOINTS and 3 * mixed > count:
+    if mixed >= LEET_JOINTS and 5 * mixed > count:
         found |= LEET_SIGN
     return found
 

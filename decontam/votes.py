@@ -34,7 +34,6 @@ class Poll(NamedTuple):
 
     words: npt.NDArray[np.int64]
     held: npt.NDArray[np.float32]
-    seen: npt.NDArray[np.int64]
     touched: npt.NDArray[np.int32]
     taken: npt.NDArray[np.int64]
     clock: npt.NDArray[np.int64]
@@ -45,7 +44,6 @@ def poll_for(words: int, units: int) -> Poll:
     return Poll(
         np.full(words, -1, np.int64),
         np.zeros(units, np.float32),
-        np.full(units, -1, np.int64),
         np.zeros(units, np.int32),
         np.full(units, -1, np.int64),
         np.zeros(1, np.int64),
@@ -73,18 +71,15 @@ def voted(
             poll.words[w] = now
             for k in range(votes.offsets[w], votes.offsets[w + 1]):
                 u = votes.units[k]
-                if poll.seen[u] != now:
-                    poll.seen[u] = now
-                    poll.held[u] = 0.0
+                if poll.held[u] == 0.0:
                     poll.touched[touched] = u
                     touched += 1
                 poll.held[u] += votes.weights[k]
         for k in range(touched):
             u = poll.touched[k]
-            if (
-                poll.held[u] >= max(share * votes.totals[u], LEAST_BITS)
-                and poll.taken[u] != document
-            ):
+            held = poll.held[u]
+            poll.held[u] = 0.0
+            if held >= max(share * votes.totals[u], LEAST_BITS) and poll.taken[u] != document:
                 poll.taken[u] = document
                 out[found] = u
                 found += 1

@@ -47,6 +47,8 @@ def write_scan(found: Scan, folder: Path) -> None:
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / ".matches.parquet.tmp"
     with explain_os_errors(folder / "matches.parquet"):
-        pyarrow.parquet.write_table(found.matches, temporary)
+        with pyarrow.parquet.ParquetWriter(temporary, found.matches.schema) as writer:
+            for batch in found.matches.to_batches():
+                writer.write_batch(batch)
         temporary.replace(folder / "matches.parquet")
     write_atomically(folder / "manifest.json", json.dumps(found.manifest, indent=2) + "\n")
