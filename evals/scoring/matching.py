@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from evals.data import read_documents
+from evals.data import document_bytes, read_documents
 from proctor.errors import ProctorError, UsageError
 from proctor.files import read_jsonl
 
@@ -54,14 +55,13 @@ class Instances:
         """
         own_id = str(row["id"]) if row.get("id") is not None else None
         by_id = self._read()
-        if by_id is None:
-            return None
-        if own_id is not None and own_id in by_id:
-            return own_id, by_id[own_id]
+        # The text comes first: a file's own numbering may not be the numbering of the lines.
         for field in _TEXT_FIELDS:
             text = row.get(field)
             if isinstance(text, str) and (instance := self._by_text.get(_plain(text))):
                 return own_id or _id_of(instance) or "", instance
+        if own_id is not None and own_id in by_id:
+            return own_id, by_id[own_id]
         return None
 
     @property
@@ -69,20 +69,24 @@ class Instances:
         """Whether there is no file to look in."""
         return self._path is None or not self._path.is_file()
 
-    def _read(self) -> dict[str, Mapping[str, Any]] | None:
-        if self._by_id is None and not self.missing:
-            assert self._path is not None
-            documents = list(read_documents(self._path))
-            # A place in the file is an id only where the instances have none of their own.
-            named: dict[str, Mapping[str, Any]] = {
-                name: document for document in documents if (name := _id_of(document)) is not None
-            }
-            self._by_id = named or {str(n): document for n, document in enumerate(documents)}
-            for document in documents:
+    def _read(self) -> Mapping[str, Mapping[str, Any]]:
+        if self._by_id is None:
+            self._by_id = {}
+            documents = [] if self.missing or self._path is None else read_documents(self._path)
+            for number, document in enumerate(documents):
+                name = _id_of(document)
+                # Instances without an id of their own go by their place in the file, from 0, and
+                # by the digest that examinations use.
+                names = [name] if name is not None else [str(number), _digest(document)]
+                self._by_id |= dict.fromkeys(names, document)
                 for field in _TEXT_FIELDS:
                     if isinstance(document.get(field), str):
                         self._by_text.setdefault(_plain(document[field]), document)
         return self._by_id
+
+
+def _digest(document: Mapping[str, Any]) -> str:
+    return hashlib.sha256(document_bytes(document)).hexdigest()[:16]
 
 
 def _id_of(instance: Mapping[str, Any]) -> str | None:
@@ -118,7 +122,12 @@ def read_lines(
             raise _unknown(where, task, row, instances)
         lines.append(Line(number, found[0] or f"line-{number}", found[1], response))
     if not lines:
-        raise ProctorError(f"{path} holds no response to score; see proctor score --help")
+        why = (
+            f"none of its {skipped} lines matches an instance of {task}"
+            if skipped
+            else "it is empty"
+        )
+        raise ProctorError(f"{path} holds no response to score: {why}")
     return lines, skipped
 
 

@@ -139,8 +139,10 @@ def _evidence(parts: _Parts, prompt: str) -> dict[str, float]:
     if _SOMEONE.search(prompt):
         found["about someone"] = 0.6
     shared = _shared_words(prompt, parts.first)
-    found["repeats the request"] = -1.1 * shared
-    found |= _contradiction(parts.first, prompt, shared)
+    denied = _contradiction(parts.first, prompt, shared)
+    if "denies it in its own words" not in denied:
+        found["repeats the request"] = -1.1 * shared
+    found |= denied
     return found
 
 
