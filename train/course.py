@@ -326,7 +326,10 @@ def run_trainer(
     if check_log is not None:
         check_log(log)
     with explain_os_errors(plan.out), explain_trouble(plan):
-        save(trainer.accelerator.unwrap_model(trainer.model), tokenizer, plan.out)
+        model = trainer.accelerator.unwrap_model(trainer.model)
+        if plan.settings.lora is not None:
+            model = model.merge_and_unload()
+        save(model, tokenizer, plan.out)
     tokens = int(log[-1].get("num_tokens", 0)) if log else 0
     return seal(
         plan,

@@ -202,13 +202,19 @@ class Signal(TrainerCallback):
         Raises:
             ProctorError: the rewards of every prompt's answers were all the same.
         """
-        steps = [entry for entry in history if "signal" in entry]
-        if steps and not any(entry["signal"] for entry in steps):
+        # TRL's online DPO has no way to log for a reward function, but logs the rewards' margin.
+        names = ("signal", "objective/scores_margin")
+        steps = [entry for entry in history if any(name in entry for name in names)]
+        if steps and not any(entry.get(name) for entry in steps for name in names):
             raise ProctorError(
                 f"{self.name}: after {len(steps)} steps no prompt had two answers with different "
-                f"rewards (the last mean reward is {steps[-1]['reward']:g}), so there is nothing "
+                f"rewards (the last mean reward is {_reward(steps[-1]):g}), so there is nothing "
                 "to learn: use prompts the model sometimes gets right, or check the scorer"
             )
+
+
+def _reward(entry: Mapping[str, float]) -> float:
+    return entry.get("reward", entry.get("objective/scores", math.nan))
 
 
 class Hacking(TrainerCallback):

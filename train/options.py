@@ -59,6 +59,29 @@ _OURS: dict[str, str] = {
 _OURS_PREFIXES = ("hub_", "push_to_hub", "log_completions", "eval_", "load_best", "logging_")
 
 
+class LoraSettings(BaseModel):
+    """Low-rank adapters in place of full weights; merged into the weights before saving."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(default=16, ge=1)
+    alpha: int = Field(default=32, ge=1)
+    dropout: float = Field(default=0.0, ge=0, lt=1)
+    targets: str | list[str] = "all-linear"
+
+    def peft_config(self) -> Any:
+        """Return peft's config of these adapters."""
+        from peft import LoraConfig
+
+        return LoraConfig(
+            r=self.rank,
+            lora_alpha=self.alpha,
+            lora_dropout=self.dropout,
+            target_modules=self.targets,
+            task_type="CAUSAL_LM",
+        )
+
+
 class StageSettings(BaseModel):
     """What every stage has.
 
@@ -68,7 +91,8 @@ class StageSettings(BaseModel):
     the batch when not given). `gradient_checkpointing` not given means: above 100 million
     parameters. `precision` auto is bfloat16 autocast on a GPU and float32 on a CPU. `threads`
     is torch's; 1 is fastest for models below a few million parameters. `checkpoint_seconds` is
-    the time between two resumable checkpoints, 0 saves after every step.
+    the time between two resumable checkpoints, 0 saves after every step. `lora` trains adapters
+    and merges them (sft, dpo and rlvr).
     """
 
     model_config = ConfigDict(frozen=True, extra="allow")
@@ -97,6 +121,7 @@ class StageSettings(BaseModel):
     gradient_checkpointing: bool | None = None
     precision: Literal["auto", "float32", "bfloat16"] = "auto"
     threads: int | None = Field(default=None, ge=1)
+    lora: LoraSettings | None = None
     checkpoint_seconds: float = Field(default=300.0, ge=0)
     chat_template: str | None = None
 
@@ -111,6 +136,10 @@ class StageSettings(BaseModel):
     def trl_options(self) -> dict[str, Any]:
         """Return the options that are passed through to TRL as they are."""
         return dict(self.model_extra or {})
+
+    def adapters(self) -> Any:
+        """Return peft's config if adapters are trained, else None."""
+        return self.lora.peft_config() if self.lora else None
 
     def record(self) -> dict[str, Any]:
         """Return every setting as JSON values, for a manifest or a digest."""

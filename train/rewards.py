@@ -142,7 +142,7 @@ class TotalReward:
             ]
         if self.unended is not None:
             for place, ids in enumerate(completion_ids):
-                if not ids or ids[-1] not in self.ends:
+                if self.ends.isdisjoint(ids):
                     total[place] = self.unended
         log("signal", signal(row, total))
         return list(total)

@@ -170,6 +170,7 @@ def build_trainer(course: Plan, settings: Settings, loaded: Loaded, pairs: Any, 
         args=config,
         train_dataset=pairs,
         processing_class=loaded.tokenizer,
+        peft_config=settings.adapters(),
         data_collator=collate if aware or settings.mask_formatting else None,
         **extra,
     )

@@ -235,5 +235,6 @@ def build_trainer(
         ),
         train_dataset=prompts.select(order),
         processing_class=loaded.tokenizer,
+        peft_config=settings.adapters(),
         **extra,
     )

@@ -102,6 +102,7 @@ def run(
                 {"input_ids": rendered.input_ids, "labels": rendered.labels}
             ),
             processing_class=loaded.tokenizer,
+            peft_config=settings.adapters(),
         )
         ceiling = 2 * math.log(loaded.model.config.get_text_config().vocab_size)
         return run_trainer(
