@@ -148,7 +148,8 @@ class RuleLine:
 class VerdictPage:
     """A verdict with the evidence for every rule; `ledger` is the number of its record.
 
-    `levels` and `alpha_left` are (suite role, share of alpha) pairs, `looks` (role, number).
+    `problems` are (what is missing, the command that supplies it), `levels` and `alpha_left`
+     (suite role, share of alpha) pairs, `looks` (role, number).
     """
 
     record: str
@@ -161,7 +162,7 @@ class VerdictPage:
     reason: str
     alpha: float
     rules: tuple[RuleLine, ...]
-    problems: tuple[str, ...]
+    problems: tuple[tuple[str, str], ...]
     looks: tuple[tuple[str, int], ...]
     levels: tuple[tuple[str, float], ...]
     alpha_left: tuple[tuple[str, float], ...]

@@ -43,6 +43,13 @@ def pages(report: Report) -> Iterator[tuple[str, str]]:
         yield "history.html", make.page("history", "History")
 
 
+def comparison_page(one: Comparison) -> str:
+    """Return a comparison as a page that stands alone, without links to other pages."""
+    empty = Report(None, "", "", (), (), (one,), (), (), (), (), (), "")
+    title = f"{one.before.name} and {one.after.name}"
+    return _Maker(empty).page("compare", title, one=one, alone=True)
+
+
 def anchor(*parts: str) -> str:
     """Return a stable id for a part of a page: letters and digits, unique by a short digest."""
     whole = "\x1f".join(parts)
@@ -92,6 +99,7 @@ class _Maker:
         style, script = _asset("style.css"), _asset("page.js")
         self.shared: dict[str, Any] = {
             "report": report,
+            "alone": False,
             "style": Markup(style),
             "script": Markup(script),
             "policy": (
@@ -113,7 +121,7 @@ class _Maker:
     def page(self, template: str, title: str, **values: Any) -> str:
         """Return one page."""
         made = self.environment.get_template(f"{template}.html.jinja")
-        return made.render(**self.shared, title=title, template=template, **values)
+        return made.render(**{**self.shared, "title": title, "template": template, **values})
 
     def _comparison_of(self, before: str, after: str) -> str:
         """Return the page on which two checkpoints are compared, empty where there is none."""

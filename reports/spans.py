@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from markupsafe import Markup
 
-from reports.text import html
+from reports.text import cut, html, seen
 
 _WORD = re.compile(r"\w+|[^\w\s]|\s+")
 # Matching is quadratic in the worst case; beyond this many words the tail stays unmarked.
@@ -16,23 +18,36 @@ _MOST_WORDS = 600
 _LONGEST = 6_000
 
 
-def marked(training: str, exam: str) -> tuple[Markup, Markup]:
-    """Return both texts as HTML with the words they share, in order, in `<mark>`.
+class Shared(NamedTuple):
+    """Both texts as HTML with what they share in `<mark>`, and the first as it reads undisguised.
 
-    Words are compared without case; single punctuation is marked only inside a shared run.
+    `undisguised` is empty where the training text is plain already.
     """
-    first, second = (_WORD.findall(text[:_LONGEST]) for text in (training, exam))
-    ours, theirs = (
-        [w.casefold() if not w.isspace() else " " for w in one] for one in (first, second)
-    )
-    matcher = difflib.SequenceMatcher(
-        None, ours[:_MOST_WORDS], theirs[:_MOST_WORDS], autojunk=False
-    )
+
+    training: Markup
+    exam: Markup
+    undisguised: str
+
+
+def marked(training: str, exam: str) -> Shared:
+    """Mark the words that two texts share in order, whatever their case, width or style.
+
+    Single punctuation is marked only inside a shared run.
+    """
+    first, second = (_WORD.findall(cut(text, _LONGEST)) for text in (training, exam))
+    ours, theirs = ([_key(word) for word in one[:_MOST_WORDS]] for one in (first, second))
+    matcher = difflib.SequenceMatcher(None, ours, theirs, autojunk=False)
     blocks = [b for b in matcher.get_matching_blocks() if _says(ours[b.a : b.a + b.size])]
-    return (
+    plain = unicodedata.normalize("NFKC", seen(training))
+    return Shared(
         _render(first, [(b.a, b.size) for b in blocks]),
         _render(second, [(b.b, b.size) for b in blocks]),
+        "" if plain == training else cut(plain, _LONGEST),
     )
+
+
+def _key(word: str) -> str:
+    return " " if word.isspace() else unicodedata.normalize("NFKC", word).casefold()
 
 
 def _says(words: Sequence[str]) -> bool:
@@ -42,9 +57,9 @@ def _says(words: Sequence[str]) -> bool:
 def _render(words: Sequence[str], blocks: Sequence[tuple[int, int]]) -> Markup:
     parts, place = [], 0
     for start, size in blocks:
-        parts.append(html("".join(words[place:start]), _LONGEST))
-        shared = html("".join(words[start : start + size]), _LONGEST)
+        parts.append(html("".join(words[place:start]), _LONGEST * 2))
+        shared = html("".join(words[start : start + size]), _LONGEST * 2)
         parts.append(Markup("<mark>{}</mark>").format(shared))
         place = start + size
-    parts.append(html("".join(words[place:]), _LONGEST))
+    parts.append(html("".join(words[place:]), _LONGEST * 2))
     return Markup("").join(parts)

@@ -15,7 +15,7 @@ from markupsafe import Markup
 from reports.model import Curve
 from reports.text import one_line
 
-WIDTH, HEIGHT, PAD = 132, 18, 4
+WIDTH, HEIGHT, PAD = 168, 18, 4
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from reports.model import Board, Cell, Comparison
+from reports.model import Board, Cell, Changed, Comparison
 from reports.text import one_line
 from reports.words import interval, p_words, points, rank_words, signed
 
@@ -27,9 +27,9 @@ def board_table(board: Board) -> Table:
     )
     table.caption = "points with 95 % intervals; who can't be told apart shares a rank"
     table.add_column("rank", justify="right")
-    table.add_column("checkpoint", overflow="fold")
+    table.add_column("checkpoint", overflow="fold", min_width=12)
     for name in ("average", *(column.task for column in board.columns)):
-        table.add_column(Text(one_line(name)), justify="right")
+        table.add_column(Text(one_line(name)), justify="right", overflow="fold", min_width=9)
     for row in board.rows:
         who = Text(one_line(row.checkpoint.name))
         for alias in row.checkpoint.aliases:
@@ -59,9 +59,9 @@ def comparison_table(one: Comparison) -> Table:
     title = f"{one_line(one.after.name)} against {one_line(one.before.name)}, {one_line(one.suite)}"
     table = Table(title=Text(title), title_justify="left", caption_justify="left")
     table.caption = "paired by instance; 95 % intervals; p two-sided"
-    table.add_column("task")
+    table.add_column("task", overflow="fold", min_width=8)
     for name in ("before", "after", "difference", "95 % interval", "won", "lost", "tied", "p"):
-        table.add_column(name, justify="right")
+        table.add_column(name, justify="right", no_wrap=True)
     for row in one.tasks:
         sure = row.difference.low is not None and row.difference.high is not None
         style = "green" if sure and row.difference.low > 0 else ""  # type: ignore[operator]
@@ -78,3 +78,20 @@ def comparison_table(one: Comparison) -> Table:
             p_words(row.p),
         )
     return table
+
+
+def changed_text(one: Comparison, row: Changed) -> Text:
+    """Return an instance with both responses and the scorer's reasons."""
+    from rich.text import Text
+
+    shown = Text(f"\n{one_line(row.task)} {one_line(row.instance)}: {row.change}\n", "bold")
+    shown.append("  prompt  ", "dim").append(f"{one_line(row.prompt, 600)}\n", "not bold")
+    sides = (
+        (one.before.name, row.before_score, row.before, row.before_reason),
+        (one.after.name, row.after_score, row.after, row.after_reason),
+    )
+    for name, score, response, reason in sides:
+        shown.append(f"  {one_line(name)} ({points(score)}) ", "cyan not bold")
+        shown.append(f"{one_line(response, 1000)}\n", "not bold")
+        shown.append(f"      {one_line(reason, 300)}\n", "dim not bold")
+    return shown

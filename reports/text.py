@@ -71,3 +71,8 @@ def markdown(text: str, longest: int = NAME) -> str:
 def terminal(text: str, longest: int = NAME) -> str:
     """Return one line that is safe on a terminal."""
     return one_line(text, longest)
+
+
+def seen(text: str) -> str:
+    """Return text without the characters that nobody sees."""
+    return _UNSEEN.sub("", text)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from reports.model import Candidate, Curve, Figure, Row, RuleLine, Training, VerdictPage
 
 OUTCOMES = {"pass": "pass", "fail": "fail", "undecided": "undecided"}
@@ -28,8 +30,9 @@ def interval(figure: Figure, difference: bool = False) -> str:
     """Return the figure's interval in points, empty where it has none."""
     if figure.low is None or figure.high is None:
         return ""
-    say = signed if difference else points
-    return f"{say(figure.low)} to {say(figure.high)}"
+    if difference:
+        return f"{signed(figure.low)} to {signed(figure.high)}"
+    return f"{points(figure.low)}–{points(figure.high)}"
 
 
 def rank_words(row: Row) -> str:
@@ -71,6 +74,12 @@ def tone(word: str) -> str:
     if word in ("pass", "passed", "promote", "promoted"):
         return "pass"
     return "fail" if word in ("fail", "reject", "rejected", "contaminated") else "open"
+
+
+def quiet(lines: Sequence[RuleLine]) -> list[RuleLine]:
+    """Return the lines that found nothing of an exam in the training data: one row says all."""
+    found = [r for r in lines if r.rule == "clean" and r.outcome == "pass" and not r.estimate]
+    return found if len(found) > 1 else []
 
 
 def sentence(candidate: Candidate) -> str:

@@ -17,6 +17,7 @@ from harness.registry import MOVES
 from harness.store import Workspace
 from proctor.errors import ProctorError
 from proctor.files import read_json
+from proctor.ids import check_id
 
 _T = TypeVar("_T")
 _LONGEST_LINEAGE = 64
@@ -188,6 +189,8 @@ def _documents(
 ) -> Iterator[tuple[Path, Mapping[str, Any]]]:
     for path in sorted(paths):
         place = f"{path.parent.name}/{path.name}"
+        if attempt(place, notes, lambda path=path: _named(path)) is None:  # type: ignore[misc]
+            continue
         document = attempt(place, notes, lambda path=path: read_json(path))  # type: ignore[misc]
         if document is None:
             continue
@@ -203,6 +206,11 @@ def _sound(ledger: Ledger, notes: list[str]) -> Iterator[Record]:
         notes.append(str(error))
         return
     notes += [f"{ledger.path.name}: {problem}" for problem in ledger.verify().problems]
+
+
+def _named(path: Path) -> str:
+    """Check that what names a record could be one of ours: it goes into queries and pages."""
+    return check_id(path.stem if path.name != "manifest.json" else path.parent.name, "the record")
 
 
 def _is_sat(d: Any) -> bool:

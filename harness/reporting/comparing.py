@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 SHOWN_A_TASK = 40
 _PAIRING = ("task", "instance", "sample", "score", "cluster", "prompt_digest", "error")
 _TEXT = ("prompt", "response", "score", "reason", "error")
-_CHANGES: tuple[Change, ...] = ("gained", "lost", "both wrong")
+_CHANGES: tuple[Change, ...] = ("lost", "gained", "both wrong")
 
 
 @dataclass
@@ -142,8 +142,10 @@ def compare(
     for one in pairing.evidence:
         for change, chosen in _changes(one):
             totals[change] += len(chosen)
-            names = [one.instances[i] for i in chosen[:shown]]
+            most = shown if change != "both wrong" else max(1, shown // 4)
+            names = [one.instances[i] for i in chosen[:most]]
             changed += [_row(one.task, name, change, places, tables) for name in names]
+    changed.sort(key=lambda row: _CHANGES.index(row.change))
     return Comparison(
         people.checkpoint(before.checkpoint),
         people.checkpoint(after.checkpoint),
@@ -157,10 +159,10 @@ def compare(
 
 
 def _changes(one: TaskEvidence) -> Iterator[tuple[Change, NDArray[np.int64]]]:
-    """Yield which instances of a task were gained, lost, or wrong both times."""
+    """Yield which instances of a task were lost, gained, or wrong both times."""
     d = one.differences
     wrong = (d == 0) & (one.candidate.mean(axis=1) < 1)
-    for change, chosen in zip(_CHANGES, (d > 1e-12, d < -1e-12, wrong), strict=True):
+    for change, chosen in zip(_CHANGES, (d < -1e-12, d > 1e-12, wrong), strict=True):
         yield change, np.flatnonzero(chosen)
 
 

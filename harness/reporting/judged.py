@@ -12,8 +12,11 @@ from harness.reporting.people import People
 from reports.model import Candidate, RuleLine, Run, Stage, VerdictPage
 
 
-def make_runs(archive: Archive, people: People, pairs: Pairs, notes: list[str]) -> list[Run]:
-    """Return all finished runs, the one whose last ledger record is newest first."""
+def make_runs(archive: Archive, people: People, pairs: Pairs | None, notes: list[str]) -> list[Run]:
+    """Return all finished runs, the one whose last ledger record is newest first.
+
+    Without `pairs` no differences are computed.
+    """
     found = []
     for document in archive.runs:
         run = attempt(
@@ -31,7 +34,7 @@ def _sequence(head: str) -> int:
     return int(number) if number.isdigit() else 0
 
 
-def _run(d: Mapping[str, Any], archive: Archive, people: People, pairs: Pairs) -> Run:
+def _run(d: Mapping[str, Any], archive: Archive, people: People, pairs: Pairs | None) -> Run:
     promoted = d.get("promoted")
     stages = []
     for stage in d["stages"]:
@@ -76,11 +79,11 @@ def _candidate(
     winner: str | None,
     archive: Archive,
     people: People,
-    pairs: Pairs,
+    pairs: Pairs | None,
 ) -> Candidate:
     open_ = bool(winner) and occasion == "final"
     page = _page(f"runs/{run}", occasion, one, open_ or not archive_seals(archive, one), people)
-    differences = pairs.differences(str(incumbent["dev"]), str(one["dev"]))
+    differences = pairs.differences(str(incumbent["dev"]), str(one["dev"])) if pairs else ()
     return Candidate(
         people.checkpoint(str(one["checkpoint"])),
         one["checkpoint"] == winner,
@@ -113,10 +116,7 @@ def _page(
         verdict.reason,
         verdict.alpha,
         tuple(_line(rule, not whole) for rule in shown.rules),
-        tuple(
-            problem.message + (f" (`{problem.command}`)" if problem.command else "")
-            for problem in verdict.problems
-        ),
+        tuple((str(problem.message), str(problem.command or "")) for problem in verdict.problems),
         tuple((str(k), int(v)) for k, v in d["looks"].items()),
         tuple((str(k), float(v)) for k, v in d["levels"].items()),
         tuple((str(k), float(v)) for k, v in d["alpha_left"].items()),

@@ -50,6 +50,7 @@ def write_report(workspace: Workspace, out: Path, run_id: str | None = None) -> 
 
 def render(report: Report) -> Iterator[tuple[str, bytes]]:
     """Yield every file of a report as (name, bytes), the inventory last."""
+    from reports.comment import comment
     from reports.site import pages
     from reports.tables import to_csv, to_json, to_markdown
 
@@ -57,6 +58,7 @@ def render(report: Report) -> Iterator[tuple[str, bytes]]:
     for name, data in (
         *((name, text.encode("utf-8")) for name, text in pages(report)),
         ("leaderboard.md", to_markdown(report).encode("utf-8")),
+        ("comment.md", comment(report).encode("utf-8")),
         ("leaderboard.csv", to_csv(report).encode("utf-8")),
         ("leaderboard.json", to_json(report).encode("ascii")),
         ("leaderboard.parquet", _parquet(report)),
