@@ -25,7 +25,7 @@ from evals.scoring.normal_form import normal_form, rational
 from proctor.errors import ProctorError
 
 # CPU seconds of algebra for one instance, all its candidates together; it must end within 1 s.
-ALGEBRA_SECONDS = 0.4
+ALGEBRA_SECONDS = 0.3
 # Wall time after which the process is replaced although its CPU time is not used up.
 _STUCK_SECONDS = 5.0
 _START_SECONDS = 60.0

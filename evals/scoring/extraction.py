@@ -85,7 +85,7 @@ def minerva_answer(response: str) -> str | None:
 
 
 def last_formula(response: str) -> str | None:
-    r"""Return the last complete $...$, $$...$$, \(...\) or \[...\], or None."""
+    r"""Return the last complete $...$, $$...$$, \(...\) or \[...\], out of its box, or None."""
     spans = [_last_single_dollars(response)]
     for opening, closing in _DISPLAYS:
         end = response.rfind(closing)
@@ -93,7 +93,9 @@ def last_formula(response: str) -> str | None:
         if start >= 0:
             spans.append((end, response[start + len(opening) : end]))
     _, text = max(spans)
-    return text.strip() or None if len(text) <= _LONGEST else None
+    if not text.strip() or len(text) > _LONGEST:
+        return None
+    return last_boxed(text) or text.strip()
 
 
 def _last_single_dollars(response: str) -> tuple[int, str]:

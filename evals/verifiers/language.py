@@ -9,7 +9,9 @@ answer is the one langdetect most often gives. Only its published language profi
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from functools import cache, lru_cache
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -124,20 +126,25 @@ def _grams(text: str, rows: dict[str, int]) -> list[int]:
 @lru_cache(maxsize=1 << 14)
 def _word_grams(word: str, followed: bool) -> tuple[int, ...]:
     """Return the profile rows of a word's 1-, 2- and 3-grams, its shouted parts left out."""
+    padded = f" {word} " if followed else f" {word}"
+    if word[1:] == word[1:].lower():  # no two capitals together
+        grams = [*word, *map("".join, pairwise(padded))]
+        grams += [padded[i : i + 3] for i in range(len(padded) - 2)]
+    else:
+        grams = list(_unshouted(padded[1:]))
     rows = _profiles().rows
-    found = []
+    return tuple(row for gram in grams if (row := rows.get(gram)) is not None)
+
+
+def _unshouted(text: str) -> Iterator[str]:
+    """Yield the n-grams that do not end in the second or a later of several capitals."""
     window, shouted = " ", False
-    for character in word + " " if followed else word:
+    for character in text:
         last = window[-1]
-        window = (window[-2:] if len(window) >= 3 else window) + character
-        if not character.isupper():
-            shouted = False
-        elif last.isupper():
-            shouted = True
+        window = window[-2:] + character
+        shouted = character.isupper() and (shouted or last.isupper())
         if not shouted:
-            candidates = (window[-n:] for n in range(1, min(3, len(window)) + 1))
-            found += [rows[gram] for gram in candidates if gram != " " and gram in rows]
-    return tuple(found)
+            yield from (window[-n:] for n in range(1, len(window) + 1) if window[-n:] != " ")
 
 
 @cache
