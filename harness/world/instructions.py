@@ -90,7 +90,7 @@ WORDINGS: dict[str, dict[str, tuple[str, ...]]] = {
 UNSEEN_WORDINGS: dict[str, tuple[str, dict[str, Any]]] = {
     "format:no_whitespace": ("Use no white space at all.", {}),
     "format:title_case": ("Write every word in title case.", {}),
-    "words:repeats": ("Repeat no word more than once.", {"small_n": 1}),
+    "count:word_count_range": ("Use 2 to 6 words.", {"min_words": 2, "max_words": 6}),
     "count:numbers": ("Use exactly 3 numbers.", {"N": 3}),
     "format:newline": ("Put each word on a line of its own.", {}),
 }
