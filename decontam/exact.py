@@ -139,10 +139,10 @@ def stands_at(words: Any, place: int, count: int, unit: Any) -> bool:
     """Say whether the unit's words are those of the document from `place` on."""
     if place + len(unit) > count:
         return False
-    for j in range(len(unit)):
-        if words[place + j] != unit[j]:
-            return False
-    return True
+    same = 0
+    while same < len(unit) and words[place + same] == unit[same]:
+        same += 1
+    return same == len(unit)
 
 
 @compiled

@@ -25,8 +25,7 @@ from decontam.confirm import (
     unit_words,
 )
 from decontam.index import ANSWER, ExamIndex
-from decontam.judge import best_window
-from decontam.judge import Bench
+from decontam.judge import Bench, best_window
 from decontam.matches import ANSWER as ANSWER_KIND
 from decontam.matches import NEAR, PARAPHRASE, TEMPLATE, VERBATIM
 from decontam.normalise import Tokens, tokens_of
@@ -123,11 +122,11 @@ def exactly(read: Read, index: ExamIndex, picked: Ints) -> list[Found]:
     ):
         if not count:
             continue
-        held = held[:count]
+        own = held[:count]
         text = index.exams[task].instances[instance].text
-        pieces = tuple(pieces_from(read, index, unit, text, held))
+        pieces = tuple(pieces_from(read, index, unit, text, own))
         kind = VERBATIM if whole else NEAR
-        first, last = held[0][1], held[-1][2]
+        first, last = own[0][1], own[-1][2]
         found.append(
             Found(unit, task, instance, "question", kind, coverage, score, first, last, pieces)
         )
@@ -211,13 +210,11 @@ def _in_order(
     edges = [(0, 0), *((op.src_end, op.dest_end) for op in blocks)]
     starts = [*((op.src_start, op.dest_start) for op in blocks), (len(own), len(window))]
     for number, ((a, c), (b, d)) in enumerate(zip(edges, starts, strict=True)):
-        if number == 0:
-            c = max(c, d - (b - a))
-        if number == len(blocks):
-            d = min(d, c + (b - a))
-        slot, other = _gap(
-            read, index, range(a, b), range(first + c, first + d), slots, places, data
-        )
+        # At the edges only as much of the document as the unit has left belongs to the copy.
+        low = max(c, d - (b - a)) if number == 0 else c
+        high = min(d, c + (b - a)) if number == len(blocks) else d
+        there = range(first + low, first + high)
+        slot, other = _gap(read, index, range(a, b), there, slots, places, data)
         changed, others = changed + slot, others + other
     return Changes(changed, others)  # fmt: skip
 
@@ -272,18 +269,22 @@ def _is_slot(read: Read, index: ExamIndex, i: int) -> bool:
     return 65 <= first <= 90
 
 
-def settled(found: Sequence[Found], index: ExamIndex, read: Read) -> list[Found]:
+def settled(
+    found: Sequence[Found], index: ExamIndex, read: Read, rivals: bool = True
+) -> list[Found]:
     """Return matches without those that another explains better, parts told.
 
     Of a question with and without its choices the better one stays. A match that is not whole
-    yields to one on the same stretch that is much closer to its instance.
+    yields, with `rivals`, to one on the same stretch that is much closer to its instance.
     """
     best: dict[tuple[int, int, bool], Found] = {}
     for f in found:
         key = (f.task, f.instance, f.part == "answer")
         if key not in best or f.score > best[key].score:
             best[key] = f
-    kept = [f for f in best.values() if not any(_outdone(f, g) for g in best.values())]
+    kept = list(best.values())
+    if rivals:
+        kept = [f for f in kept if not any(_outdone(f, g) for g in kept)]
     questions = {(f.task, f.instance) for f in kept if f.part != "answer"}
     answers = {(f.task, f.instance) for f in kept if f.part == "answer"}
     return [

@@ -6,6 +6,7 @@ Holds tokens, n-grams and rarity weights as flat arrays; no text of a training s
 from __future__ import annotations
 
 import io
+import zipfile
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from decontam.alphabet import DIGIT, alphabet
-from decontam.exams import Exam
 from decontam.exact import SHORT_KEY
+from decontam.exams import Exam
 from decontam.hashing import bits_of, distinct, gram_hashes, opening_hashes, power_of_two, table_of
 from decontam.normalise import char_offsets, room_for, utf8
 from decontam.rules import Rule
@@ -146,7 +147,7 @@ def _load(path: Path) -> dict[str, Array] | None:
     try:
         with np.load(path, allow_pickle=False) as stored:
             return {name: stored[name] for name in stored.files}
-    except (OSError, ValueError, EOFError):  # missing, or cut short by a full disk: built anew
+    except (OSError, ValueError, EOFError, KeyError, zipfile.BadZipFile):  # missing or cut short
         return None
 
 

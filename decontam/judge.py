@@ -14,7 +14,8 @@ import numpy.typing as npt
 from decontam.compiled import compiled
 
 BAG, DENSITY, ORDERED, TILED, RUN_BITS, RUN_TOKENS, HELD, NUMBERS = range(8)
-FIRST, LAST, TOTAL, SKELETON, SKELETON_BITS, TURN_SHARE, DISTINCT_NUMBERS, WORDS = range(8, 16)
+FIRST, LAST, TOTAL, SKELETON, SKELETON_BITS = range(8, 13)
+TURN_SHARE, DISTINCT_NUMBERS, WORDS = range(13, 16)
 FEATURES = 16
 MAX_ALIGNED = 1 << 20
 SHORTEST_TILE = 3
@@ -25,8 +26,8 @@ TELLING = 2.5  # bits from which on a word is counted in WORDS
 class Bench(NamedTuple):
     """Scratch arrays of the judge, one set for each worker.
 
-    `need` and `have` count each word in the unit and in the window, `value` is its weight there; `stamps` say for which
-    judgement they hold; `rows` and `runs` are two rows of an alignment each.
+    `need` and `have` count each word in the unit and in the window, `value` is its weight there;
+    `stamps` say for which judgement they hold; `rows` and `runs` are two rows of an alignment each.
     """
 
     need: npt.NDArray[np.int32]
@@ -103,7 +104,10 @@ def best_window(words: Any, unit: Any, weights: Any, bench: Any) -> Any:
 @compiled
 def composition(words: Any, unit: Any, rarity: Any, classes: Any, bench: Any) -> Any:
     """Return (share of the window's weight that is the unit's, Jaccard similarity of the numbers,
-    distinct numbers in the unit, distinct telling words shared). Follows `best_window` on the same unit."""
+    distinct numbers in the unit, distinct telling words shared).
+
+    Follows `best_window` on the same unit.
+    """
     now = bench.clock[0]
     own, every, foreign = 0.0, 1e-6, 0
     for i in range(len(words)):

@@ -1,6 +1,10 @@
 """The named rules: what counts as a match, as data with the source of every number.
 
-Nothing here scans anything; `decontam.scan` reads these fields.
+Every rule measures an instance against one training document at a time, because a document is what
+can be shown and taken out; llama3 and palm were published for a whole corpus at once, so a source
+scores no higher here than there. An instance with fewer tokens than n is found when all of it
+stands in the document without a break; the published rules leave it open. Nothing here scans
+anything; `decontam.scanner` reads these fields.
 """
 
 from __future__ import annotations
@@ -11,7 +15,6 @@ from typing import Any, Literal
 from proctor.errors import UsageError
 
 Measure = Literal["coverage", "grams", "any"]
-Scope = Literal["document", "source"]
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,6 @@ class Rule:
             "any", 1 when one n-gram is shared, else 0.
         threshold: an instance is matched above it, or at it where `inclusive`.
         inclusive: whether reaching the threshold is enough.
-        scope: "document" measures against one training document at a time; "source" against all
-            documents of a source together.
         prompts_only: read only what a user writes, never assistant, system or tool turns.
         span_turns: whether an n-gram may run from one turn into the next.
         common: n-grams found in at least so many instances of a task are evidence for none of
@@ -46,7 +47,6 @@ class Rule:
     measure: Measure
     threshold: float
     inclusive: bool = False
-    scope: Scope = "document"
     prompts_only: bool = False
     span_turns: bool = False
     common: int = 0
@@ -88,7 +88,6 @@ RULES: dict[str, Rule] = {
             measure="coverage",
             threshold=0.5,
             inclusive=True,
-            scope="source",
         ),
         Rule(
             name="palm",
@@ -97,7 +96,6 @@ RULES: dict[str, Rule] = {
             measure="grams",
             threshold=0.7,
             inclusive=True,
-            scope="source",
         ),
         Rule(
             name="proctor",

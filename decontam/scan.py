@@ -13,8 +13,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
+from decontam.allow import AllowList
 from decontam.exams import Exam
 from decontam.index import ExamIndex, build_index
 from decontam.rules import Rule
@@ -22,6 +23,7 @@ from decontam.scanner import Scanner, ShardResult
 from decontam.sources import Block, Blocks, expand
 from decontam.spool import Spool
 from decontam.table import Cell, cell
+from proctor import __version__
 from proctor.digest import digest_json
 
 if TYPE_CHECKING:
@@ -65,10 +67,14 @@ class Scan:
 class _Source:
     """What is known of one source so far; the matches themselves are in the spool."""
 
-    def __init__(self, name: str, exams: Sequence[Exam]) -> None:
+    def __init__(self, name: str, exams: Sequence[Exam], allow: AllowList) -> None:
         self.name = name
+        self._allow = allow
+        self._ids = {exam.task: exam.instances for exam in exams}
         self.digest = ""
-        self.lines = self.documents = self.text_bytes = self.matched = self.bad_count = 0
+        self.lines = self.documents = self.text_bytes = self.matched = self.bad_count = (
+            self.allowed
+        ) = 0
         self.bad: list[tuple[int, str]] = []
         self.hit: dict[str, set[int]] = {exam.task: set() for exam in exams}
 
@@ -80,9 +86,16 @@ class _Source:
         room = KEPT_REASONS - len(self.bad)
         self.bad += [(self.lines + n, why) for n, why in result.quarantined[:room]]
         rows = [[self.name, self.lines + row[0], *row[1:]] for row in result.matches]
+        if self._allow:
+            kept = [r for r in rows if not self._allow.covers(self.name, r[1], r[6], r[8])]
+            self.allowed += len(rows) - len(kept)
+            rows = kept
         self.matched += len({row[1] for row in rows})
         for row in rows:
             self.hit[row[6]].add(row[7])
+        for task, instance in result.unshown:
+            if not self._allow.covers(self.name, None, task, self._ids[task][instance].id):
+                self.hit[task].add(instance)
         self.lines += result.lines
         return rows
 
@@ -93,6 +106,7 @@ class _Source:
             "documents": self.documents,
             "text_bytes": self.text_bytes,
             "matched_documents": self.matched,
+            "allowed": self.allowed,
             "quarantined_count": self.bad_count,
             "quarantined": [{"line": n, "reason": why} for n, why in self.bad],
         }
@@ -107,6 +121,8 @@ def scan(
     fields: Sequence[str] | None = None,
     sink: Sink | None = None,
     index_cache: Path | None = None,
+    allow: AllowList | None = None,
+    rivals: bool = True,
 ) -> Scan:
     """Look for every instance of the exams in every document of the sources.
 
@@ -118,6 +134,8 @@ def scan(
         fields: the fields to read of each row; guessed when None.
         sink: where finished shards are kept.
         index_cache: folder where the exam index is kept.
+        allow: reviewed matches, which are left out and counted.
+        rivals: leave out an instance where another one explains the same text much better.
 
     Raises:
         ProctorError: a source or an exam cannot be read.
@@ -127,19 +145,19 @@ def scan(
     files = {name: expand(paths) for name, paths in sources.items()}
     count = workers or len(os.sched_getaffinity(0))
     found, spool = [], Spool()
-    with _Engine(index, fields, max(1, count)) as engine:
+    setup = Setup(index, tuple(fields or ()), rivals)
+    reviewed = allow or AllowList()
+    with _Engine(setup, max(1, count)) as engine:
         for name, paths in files.items():
-            source = _Source(name, exams)
-            _scan_source(source, paths, index, fields, engine, sink, spool)
+            source = _Source(name, exams, reviewed)
+            _scan_source(source, paths, engine, sink, spool)
             found.append(source)
-    return _assembled(found, exams, index, spool, time.monotonic() - began)
+    return _assembled(found, exams, index, spool, reviewed, time.monotonic() - began)
 
 
 def _scan_source(
     source: _Source,
     paths: Sequence[Path],
-    index: ExamIndex,
-    fields: Sequence[str] | None,
     engine: _Engine,
     sink: Sink | None,
     spool: Spool,
@@ -152,7 +170,7 @@ def _scan_source(
             yield from one
             digests.append(one.digest)
 
-    for result in engine.results(blocks(), index.digest, fields, sink):
+    for result in engine.results(blocks(), sink):
         spool.add(source.add(result))
     source.digest = digests[0] if len(digests) == 1 else digest_json(digests)
 
@@ -162,6 +180,7 @@ def _assembled(
     exams: Sequence[Exam],
     index: ExamIndex,
     spool: Spool,
+    reviewed: AllowList,
     seconds: float,
 ) -> Scan:
     cells = [
@@ -176,6 +195,7 @@ def _assembled(
         "exams": {e.task: {"digest": e.digest(), "instances": len(e.instances)} for e in exams},
         "table": [c.as_dict() for c in cells],
         "matches": spool.rows,
+        "allow_list": reviewed.digest,
     }
     manifest["id"] = digest_json(manifest)
     manifest["seconds"] = round(seconds, 3)
@@ -183,12 +203,28 @@ def _assembled(
     return Scan(spool.table(), tuple(cells), manifest, over)
 
 
+class Setup(NamedTuple):
+    """What a worker needs to scan blocks."""
+
+    index: ExamIndex
+    fields: tuple[str, ...]
+    rivals: bool
+
+    def key(self) -> list[Any]:
+        """Return what determines the result for a block, besides the block."""
+        return [__version__, self.index.digest, list(self.fields), self.rivals]
+
+    def scanner(self) -> Scanner:
+        """Return a scanner for this process."""
+        return Scanner(self.index, self.fields or None, self.rivals)
+
+
 class _Engine:
     """Runs the scanner over blocks, here or in worker processes, and yields results in order."""
 
-    def __init__(self, index: ExamIndex, fields: Sequence[str] | None, workers: int) -> None:
+    def __init__(self, setup: Setup, workers: int) -> None:
         self._workers = workers
-        self._setup = (index, fields)
+        self._setup = setup
         self._local: Scanner | None = None
         self._pool: ProcessPoolExecutor | None = None
 
@@ -199,12 +235,11 @@ class _Engine:
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
 
-    def results(
-        self, blocks: Iterator[Block], index: str, fields: Sequence[str] | None, sink: Sink | None
-    ) -> Iterator[ShardResult]:
+    def results(self, blocks: Iterator[Block], sink: Sink | None) -> Iterator[ShardResult]:
+        """Yield the result of each block, in the order of the blocks."""
         waiting: list[tuple[str, Work]] = []
         for block in blocks:
-            shard = digest_json([index, list(fields or ()), block.content, block.start, block.size])
+            shard = digest_json([*self._setup.key(), block.content, block.start, block.size])
             stored = _stored(sink, shard)
             waiting.append((shard, self._submit(block) if stored is None else stored))
             while len(waiting) > 2 * self._workers or (self._workers == 1 and waiting):
@@ -215,7 +250,7 @@ class _Engine:
     def _submit(self, block: Block) -> Work:
         if self._workers == 1:
             if self._local is None:
-                self._local = Scanner(*self._setup)
+                self._local = self._setup.scanner()
             return self._local.scan(block)
         if self._pool is None:
             # Forking shares the index and the compiled code; it is safe only while there are no
@@ -223,7 +258,7 @@ class _Engine:
             alone = threading.active_count() == 1 and "fork" in _methods()
             context = multiprocessing.get_context("fork" if alone else "spawn")
             self._pool = ProcessPoolExecutor(
-                self._workers, mp_context=context, initializer=_start, initargs=self._setup
+                self._workers, mp_context=context, initializer=_start, initargs=(self._setup,)
             )
         return self._pool.submit(_scan_block, block)
 
@@ -259,8 +294,8 @@ def _finished(shard: str, work: Work, sink: Sink | None) -> ShardResult:
 _scanner: list[Scanner] = []
 
 
-def _start(index: ExamIndex, fields: Sequence[str] | None) -> None:
-    _scanner[:] = [Scanner(index, fields)]
+def _start(setup: Setup) -> None:
+    _scanner[:] = [setup.scanner()]
 
 
 def _scan_block(block: Block) -> bytes:

@@ -8,6 +8,7 @@ from __future__ import annotations
 import gc
 import itertools
 import json
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -30,6 +31,7 @@ from decontam.sources import Block, block_lines
 from decontam.votes import poll_for
 
 Row = list[Any]
+MOST_PARTIAL = 8
 
 
 @dataclass(frozen=True)
@@ -42,6 +44,7 @@ class ShardResult:
         text_bytes: UTF-8 bytes of their text.
         quarantined: (line, reason) of the others that are not blank.
         matches: the fields of `Match` after `source`.
+        unshown: (task, instance) pairs that were found in documents where others are shown.
     """
 
     lines: int
@@ -49,6 +52,7 @@ class ShardResult:
     text_bytes: int
     quarantined: list[tuple[int, str]]
     matches: list[Row]
+    unshown: list[tuple[str, int]]
 
     def to_bytes(self) -> bytes:
         """Return the result as JSON."""
@@ -64,7 +68,8 @@ class ShardResult:
         try:
             held = orjson.loads(data)
             bad = [(line, reason) for line, reason in held.pop("quarantined")]
-            return ShardResult(**held, quarantined=bad)
+            more = [(task, instance) for task, instance in held.pop("unshown")]
+            return ShardResult(**held, quarantined=bad, unshown=more)
         except (KeyError, TypeError, AttributeError) as error:
             raise ValueError(f"not a scanned shard ({error})") from error
 
@@ -93,8 +98,11 @@ class _Batch:
 class Scanner:
     """Scans blocks against one index; holds the scratch arrays of one worker."""
 
-    def __init__(self, index: ExamIndex, fields: Sequence[str] | None = None) -> None:
+    def __init__(
+        self, index: ExamIndex, fields: Sequence[str] | None = None, rivals: bool = True
+    ) -> None:
         self.index = index
+        self._rivals = rivals
         self.rule = index.rule
         self._read_row: Callable[[Any], Turns] = named_turns(fields) if fields else turns_of
         self._wanted = PROMPTS | set(fields or ()) if self.rule.prompts_only else None
@@ -124,6 +132,7 @@ class Scanner:
 
     def _scan(self, block: Block) -> ShardResult:
         batch, bad, lines = _Batch(), [], 0
+        self._unshown: set[tuple[str, int]] = set()
         for number, line in block_lines(block):
             lines = number + 1
             if line is None:
@@ -136,7 +145,8 @@ class Scanner:
                     self._second_try(batch, number, line, error, bad)
         text = b"".join(batch.parts)
         matches = self._matches(batch, text)
-        return ShardResult(lines, len(batch.lines), len(text), bad, matches)
+        more = sorted(self._unshown)
+        return ShardResult(lines, len(batch.lines), len(text), bad, matches, more)
 
     def _second_try(
         self, batch: _Batch, number: int, line: bytes, error: ValueError, bad: list[tuple[int, str]]
@@ -251,10 +261,29 @@ class Scanner:
 
     def _explained(self, read: Read, pairs: list[list[int]]) -> list[Found]:
         if not self.rule.second_stage:
-            return exactly(read, self.index, np.array([unit for _, unit, _ in pairs], np.int32))
+            return exactly(read, self.index, self._shown(pairs))
         index, bench = self.index, self._bench
         found = [explained(read, index, unit, verdict, bench) for _, unit, verdict in pairs]
-        return settled([f for f in found if f is not None], index, read)
+        return settled([f for f in found if f is not None], index, read, self._rivals)
+
+    def _shown(self, pairs: list[list[int]]) -> npt.NDArray[np.int32]:
+        """Return the units to show: those found whole, and of a task's others the best few.
+
+        A rule that knows no boilerplate finds every instance that shares it in every such
+        document; all of them count, and a few are evidence enough.
+        """
+        units, shown, partial = self.index.units, [], defaultdict(list)
+        for _, unit, covered in pairs:
+            if covered >= units.counting[unit]:
+                shown.append(unit)
+            else:
+                partial[int(units.tasks[unit])].append((-covered / units.counting[unit], unit))
+        for task, found in partial.items():
+            found.sort()
+            shown += [unit for _, unit in found[:MOST_PARTIAL]]
+            name = self.index.exams[task].task
+            self._unshown |= {(name, int(units.instances[u])) for _, u in found[MOST_PARTIAL:]}
+        return np.array(sorted(shown), np.int32)
 
     def _rows(self, f: Found, line: int) -> list[Row]:
         exam = self.index.exams[f.task]
@@ -277,6 +306,6 @@ class Scanner:
                 f.score,
                 p.text,
                 p.instance_text,
-            ]  # fmt: skip
+            ]
             for p in f.pieces
         ]

@@ -8,13 +8,11 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from decontam.compiled import compiled
 from decontam.confirm import stands_whole
 from decontam.encodings import LEET_SIGN, REVERSED_SIGN, ROT13_SIGN, RUN_SIGN
 from decontam.exact import document_tokens, look_up, shared_grams, whole_units
-from decontam.judge import BAG, RUN_TOKENS, TURN_SHARE, judge
+from decontam.judge import RUN_TOKENS, TURN_SHARE, judge
 from decontam.verdicts import COVERED, NOTHING, WHOLE, verdict
 from decontam.votes import voted
 from decontam.words import REVERSED, ROT13

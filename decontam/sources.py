@@ -114,6 +114,8 @@ class Blocks:
         try:
             if name.endswith((".parquet", ".pq")):
                 yield from self._parquet()
+            elif name == self.path.name.lower() and not self._is_table(name):
+                yield from self._ranges()
             else:
                 yield from self._streamed(name)
         except (OSError, EOFError, ValueError, csv.Error) as error:
@@ -126,6 +128,27 @@ class Blocks:
     def _unreadable(self, error: Exception) -> ProctorError:
         return ProctorError(f"{self.path} cannot be read ({error}); mend it or leave it out")
 
+    def _is_table(self, name: str) -> bool:
+        if name.endswith((".csv", ".tsv")):
+            return True
+        if not name.endswith(".json"):
+            return False
+        with self.path.open("rb") as handle:
+            return handle.read(64).lstrip()[:1] == b"["
+
+    def _ranges(self) -> Iterator[Block]:
+        running, start = hashlib.sha256(), 0
+        with self.path.open("rb") as handle:
+            while head := handle.read(BLOCK_BYTES):
+                running.update(head)
+                size, ended = len(head), head.endswith(b"\n")
+                while not ended and (piece := handle.readline(_PIECE)):
+                    running.update(piece)
+                    size, ended = size + len(piece), piece.endswith(b"\n")
+                yield Block(str(self.path), start, size, None, running.hexdigest())
+                start += size
+        self.digest = running.hexdigest()
+
     def _streamed(self, name: str) -> Iterator[Block]:
         raw = _Hashing(self.path)
         with io.BufferedReader(raw, _PIECE) as handle:
@@ -135,10 +158,8 @@ class Blocks:
             elif name.endswith(".json") and handle.peek(64).lstrip()[:1] == b"[":
                 rows = json.loads(_opened(self.path, handle).read())
                 blocks = _shipped(self.path, (orjson.dumps(row) for row in rows), raw)
-            elif name != self.path.name.lower():
-                blocks = _shipped(self.path, _lines(_opened(self.path, handle)), raw)
             else:
-                blocks = _ranges(self.path, handle, raw)
+                blocks = _shipped(self.path, _lines(_opened(self.path, handle)), raw)
             yield from blocks
             while handle.read(_PIECE):  # what follows the last row still belongs to the digest
                 pass
@@ -165,19 +186,11 @@ def _opened(path: Path, handle: io.BufferedReader) -> IO[bytes]:
     if name.endswith(".zst"):
         import zstandard
 
-        reader = zstandard.ZstdDecompressor().stream_reader(handle, read_across_frames=True)
+        reader = zstandard.ZstdDecompressor().stream_reader(
+            handle, read_across_frames=True, closefd=False
+        )
         return cast(IO[bytes], io.BufferedReader(reader, _PIECE))
     return handle
-
-
-def _ranges(path: Path, handle: io.BufferedReader, raw: _Hashing) -> Iterator[Block]:
-    start = 0
-    while head := handle.read(BLOCK_BYTES):
-        size, ended = len(head), head.endswith(b"\n")
-        while not ended and (piece := handle.readline(_PIECE)):
-            size, ended = size + len(piece), piece.endswith(b"\n")
-        yield Block(str(path), start, size, None, raw.hash.hexdigest())
-        start += size
 
 
 def _lines(handle: IO[bytes]) -> Iterator[bytes]:

@@ -181,14 +181,20 @@ def special(text: Any, i: int, high: int, kind: int, letters: Any) -> Any:
 
 
 @compiled
-def thousands(text: Any, i: int, high: int) -> bool:
-    """Say whether the comma at byte i groups exactly three digits."""
-    if i + 3 >= high:
-        return False
-    for j in range(i + 1, i + 4):
-        if not 48 <= text[j] <= 57:
+def thousands(text: Any, after: int, high: int, letters: Any) -> bool:
+    """Say whether exactly three digits stand from byte `after` on, as behind a grouping comma."""
+    for count in range(4):
+        digit = False
+        if after < high:
+            c = int(text[after])
+            if c < 128:
+                after += 1
+            else:
+                c, after = decoded(text, after, high)
+            digit = c < LIMIT and int(letters.fold[c]) & _KIND == DIGIT
+        if digit != (count < 3):
             return False
-    return i + 4 >= high or not 48 <= text[i + 4] <= 57
+    return True
 
 
 @compiled
@@ -202,7 +208,9 @@ def continues(held: int, kind: int, before: int) -> bool:
 
 
 @compiled
-def tokenise(text: Any, low: int, high: int, letters: Any, out: Any, count: int) -> int:
+def tokenise(  # noqa: PLR0912, PLR0915 - one loop over bytes, kept whole for its speed
+    text: Any, low: int, high: int, letters: Any, out: Any, count: int
+) -> int:
     """Write the tokens of text[low:high] to `out` from place `count`; return the new count.
 
     `out` is a `Tokens` of arrays with room for high - low more tokens.
@@ -232,7 +240,7 @@ def tokenise(text: Any, low: int, high: int, letters: Any, out: Any, count: int)
                 stop = int(letters.expansion_starts[(entry >> KIND_BITS) + 1])
                 continue
         kind = entry & _KIND
-        if kind == LETTER or kind == DIGIT:
+        if kind in (LETTER, DIGIT):
             if start >= 0 and not continues(held, kind, kind_before):
                 count = _emit(out, count, value, start, end, kind_before)
                 start = -1
@@ -254,7 +262,11 @@ def tokenise(text: Any, low: int, high: int, letters: Any, out: Any, count: int)
             held = _BROKEN_LINE
         elif kind == SEPARATOR and held == _BROKEN_LINE and text[i] <= 32:
             continue
-        elif kind >= APOSTROPHE and held == 0 and (kind != COMMA or thousands(text, i, high)):
+        elif (
+            kind >= APOSTROPHE
+            and held == 0
+            and (kind != COMMA or thousands(text, after, high, letters))
+        ):
             held = kind
         else:
             count = _emit(out, count, value, start, end, kind_before)

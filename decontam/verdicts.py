@@ -89,7 +89,7 @@ def rephrased(f: Any) -> bool:
 
 
 @compiled
-def verdict(f: Any, answer: bool, soft: bool) -> int:
+def verdict(f: Any, answer: bool, soft: bool) -> int:  # noqa: PLR0911
     """Return what the features of a pair amount to, NOTHING among the possibilities."""
     if edited(f, answer):
         return EDITED

@@ -17,12 +17,20 @@ from decontam.alphabet import DIGIT
 NUMBER, COMMON, ROT13, REVERSED, OPENING = 1, 2, 4, 8, 16
 # OPENING is set by the index: the word begins a unit that has no n-gram of its own
 
-_ONES = "one two three four five six seven eight nine".split()
-_TEENS = "ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen".split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
-_LARGE = "zero hundred thousand million billion dozen half twice thrice".split()
+_ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
+_TEENS = """
+ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
+""".split()  # noqa: SIM905
+_TENS = """
+twenty thirty forty fifty sixty seventy eighty ninety
+""".split()  # noqa: SIM905
+_LARGE = """
+zero hundred thousand million billion dozen half twice thrice
+""".split()  # noqa: SIM905
 
-_TELLING = "the of and to in is that he was for are with his they be this have from had not".split()
+_TELLING = """
+the of and to in is that he was for are with his they be this have from had not
+""".split()  # noqa: SIM905
 
 
 def number_words() -> list[str]:

@@ -41,8 +41,10 @@ class ShardFolder:
 
 
 def write_scan(found: Scan, folder: Path) -> None:
-    """Write matches.parquet and manifest.json, the manifest last."""
+    """Write matches.parquet, evidence.html and manifest.json, the manifest last."""
     import pyarrow.parquet
+
+    from decontam.evidence import html_evidence
 
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / ".matches.parquet.tmp"
@@ -51,4 +53,5 @@ def write_scan(found: Scan, folder: Path) -> None:
             for batch in found.matches.to_batches():
                 writer.write_batch(batch)
         temporary.replace(folder / "matches.parquet")
+    write_atomically(folder / "evidence.html", html_evidence(found.matches, found.manifest))
     write_atomically(folder / "manifest.json", json.dumps(found.manifest, indent=2) + "\n")

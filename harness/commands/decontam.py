@@ -1,6 +1,6 @@
 """`proctor decontam`: is the exam in the training data?
 
-Runs a scan, writes its record and prints the table; what counts as a match is decided in
+Runs a scan, writes its record, cleaned copies and evidence; what counts as a match is decided in
 `decontam`.
 """
 
@@ -16,44 +16,54 @@ from harness.console import Exit, json_option, log, print_json, printable
 if TYPE_CHECKING:
     from decontam.scan import Scan
 
+EVIDENCE_LINES = 6
 
-class _Scan(click.Group):
-    """Takes a first argument that is no sub-command as a source to scan."""
+
+class _ScanByDefault(click.Group):
+    """Takes arguments that name no sub-command as those of `scan`."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        first = next((a for a in args if not a.startswith("-")), None)
-        if args and not (first in self.commands and args[0] == first):
-            args = ["scan", *args] if args[0] not in ("--help", "-h") else args
+        if args and args[0] not in self.commands and args[0] not in ("--help", "-h"):
+            args = ["scan", *args]
         return super().parse_args(ctx, args)
 
 
-@click.group(cls=_Scan)
+_folder = click.Path(exists=True, file_okay=False, path_type=Path)
+_file = click.Path(exists=True, dir_okay=False, path_type=Path)
+data_dir_option = click.option(
+    "--data-dir", envvar="PROCTOR_DATA", type=_folder, help="Where the data of tasks lies."
+)
+
+
+@click.group(cls=_ScanByDefault)
 def command() -> None:
     """Is the exam in the training data?
 
     \b
     proctor decontam SOURCE... --against SUITE|TASK|FILE [--rule tulu3] [--out DIR]
     proctor decontam scan --help      every option of a scan
-    proctor decontam audit SUITE...   overlap between and inside exams
+    proctor decontam audit SUITE...   what exams share with each other
     """
 
 
 @command.command("scan")
 @click.argument("sources", nargs=-1, required=True)
 @click.option("--against", multiple=True, required=True, help="A file, a task or a suite; repeat.")
-@click.option("--rule", "rule_name", default="proctor", show_default=True)
+@click.option("--rule", "rule_name", default="proctor", show_default=True, help="What counts.")
 @click.option("--out", type=click.Path(file_okay=False, path_type=Path), help="Write the record.")
 @click.option("--field", multiple=True, help="Field of the source to read; guessed if not given.")
 @click.option("--against-field", help="Field of the exam with the question.")
 @click.option("--answer-field", help="Field of the exam with the answer.")
+@click.option(
+    "--clean",
+    "clean_mode",
+    type=click.Choice(["drop-document", "drop-turn", "mask"]),
+    help="Write cleaned copies to OUT/cleaned.",
+)
 @click.option("--fail-above", type=click.FloatRange(0, 1), help="Exit 5 above this share.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; all cores by default.")
-@click.option(
-    "--data-dir",
-    envvar="PROCTOR_DATA",
-    type=click.Path(exists=True, file_okay=False, path_type=Path),
-    help="Where the data of tasks lies.",
-)
+@click.option("--allow-list", type=_file, help="Reviewed matches, each with a reason (YAML).")
+@data_dir_option
 @json_option
 def scan_command(
     sources: tuple[str, ...],
@@ -63,50 +73,88 @@ def scan_command(
     field: tuple[str, ...],
     against_field: str | None,
     answer_field: str | None,
+    clean_mode: str | None,
     fail_above: float | None,
     workers: int | None,
+    allow_list: Path | None,
     data_dir: Path | None,
     as_json: bool,
 ) -> int:
-    """Look for exam instances in training data."""
+    """Look for exam instances in training data.
+
+    SOURCE is a file (JSONL, CSV or Parquet; .gz and .zst too), a folder or a quoted glob.
+    """
+    from decontam.allow import load_allow_list
     from decontam.rules import rule_named
     from decontam.scan import scan
     from harness.exams import resolve_exams
     from harness.scans import ShardFolder, write_scan
+    from proctor.errors import UsageError
 
+    if clean_mode and not out:
+        raise UsageError("--clean needs --out, the folder where the cleaned copies go")
     rule = rule_named(rule_name)
     exams = resolve_exams(list(against), data_dir, against_field, answer_field)
+    files = {source: source for source in sources}
     found = scan(
-        {name: path for name, path in _named(sources)},
+        files,
         exams,
         rule,
         workers=workers,
         fields=list(field) or None,
         sink=ShardFolder(out / "shards") if out else None,
-        index_cache=out,
+        index_cache=out / "index" if out else None,
+        allow=load_allow_list(allow_list) if allow_list else None,
     )
+    document: dict[str, Any] = {
+        **found.manifest,
+        "contaminated": [list(pair) for pair in found.contaminated],
+    }
+    if out and clean_mode:
+        document["cleaned"] = _cleaned(found, files, clean_mode, out, field)
     if out:
         write_scan(found, out)
     if as_json:
-        print_json({**found.manifest, "contaminated": [list(c) for c in found.contaminated]})
+        print_json(document)
     else:
-        _show(found, out)
+        _show(found)
+        for record in document.get("cleaned", []):
+            click.echo(
+                f"cleaned: {printable(record['path'])}: {record['kept']:,} documents as they were, "
+                f"{record['changed']:,} changed, {record['dropped']:,} dropped"
+            )
+        if out:
+            log(f"written to {out}")
     over = fail_above is not None and any(c.share > fail_above for c in found.table)
     return Exit.CONTAMINATED if over else Exit.DONE
 
 
-def _named(sources: tuple[str, ...]) -> list[tuple[str, str]]:
-    """Name each source by its path as given; a path given twice is one source."""
-    return [(source, source) for source in dict.fromkeys(sources)]
+def _cleaned(
+    found: Scan, files: dict[str, str], mode: str, out: Path, fields: tuple[str, ...]
+) -> list[dict[str, Any]]:
+    from decontam.clean import clean
+
+    records = []
+    for number, (name, path) in enumerate(files.items()):
+        # A folder for each source, because two sources may share a file name.
+        folder = out / "cleaned" / f"{number:03d}" if len(files) > 1 else out / "cleaned"
+        held = clean(name, path, found.matches, mode, folder, list(fields) or None)  # type: ignore[arg-type]
+        records.append({"source": name, **held._asdict(), "path": str(held.path)})
+    return records
 
 
-def _show(found: Scan, out: Path | None) -> None:
+def _show(found: Scan) -> None:
+    from decontam.evidence import pick, text_evidence
+
     for name, record in found.manifest["sources"].items():
+        allowed = f", {record['allowed']:,} matches allowed" if record["allowed"] else ""
         click.echo(
             f"{printable(name)}: {record['documents']:,} documents, "
             f"{record['matched_documents']:,} with exam instances, "
-            f"{record['quarantined_count']:,} lines put aside"
+            f"{record['quarantined_count']:,} lines put aside{allowed}"
         )
+        for bad in record["quarantined"][:3]:
+            click.echo(f"  line {bad['line'] + 1}: {printable(bad['reason'])}")
     click.echo("")
     width = max(len(c.task) for c in found.table)
     for c in found.table:
@@ -114,22 +162,40 @@ def _show(found: Scan, out: Path | None) -> None:
             f"{c.task:<{width}}  {c.matched:>7,} of {c.instances:>7,}  {c.share:8.2%}  "
             f"[{c.low:.2%}, {c.high:.2%}]  {printable(c.source)}"
         )
-    shown: set[Any] = set()
-    for row in found.matches.slice(0, 1000).to_pylist():
-        key = (row["task"], row["kind"])
-        if key in shown or len(shown) >= 6:
-            continue
-        shown.add(key)
-        click.echo(
-            f"\n{row['kind']}, {row['part']}, score {row['score']:.2f}: line "
-            f"{row['document'] + 1} of {printable(row['source'])} has {row['task']} "
-            f"{printable(row['instance_id'])}\n  data  {_one_line(row['text'])}\n"
-            f"  exam  {_one_line(row['instance_text'])}"
-        )
-    if out:
-        log(f"written to {out}")
+    for row in pick(found.matches, EVIDENCE_LINES):
+        click.echo("\n" + printable(text_evidence(row)))
 
 
-def _one_line(text: str) -> str:
-    flat = " ".join(text.split())
-    return printable(flat if len(flat) <= 160 else f"{flat[:157]}...")
+@command.command("audit")
+@click.argument("exams", nargs=-1, required=True)
+@click.option("--against-field", help="Field of the exam with the question.")
+@click.option("--rule", "rule_name", default="proctor", show_default=True, help="What counts.")
+@data_dir_option
+@json_option
+def audit_command(
+    exams: tuple[str, ...],
+    against_field: str | None,
+    rule_name: str,
+    data_dir: Path | None,
+    as_json: bool,
+) -> int:
+    """What exams (files, tasks or suites) share with each other, and twins inside each."""
+    from decontam.audit import audit
+    from decontam.evidence import pick, text_evidence
+    from decontam.rules import rule_named
+    from harness.exams import resolve_exams
+
+    held = resolve_exams(list(exams), data_dir, against_field)
+    found = audit(held, rule_named(rule_name))
+    if as_json:
+        columns = ["source", "document", "task", "instance", "instance_id", "kind", "score"]
+        rows = found.matches.select(columns).to_pylist()
+        print_json({"overlaps": [o._asdict() for o in found.overlaps], "matches": rows})
+        return Exit.DONE
+    for o in found.overlaps:
+        where = "twins inside" if o.task == o.other else f"shared with {o.other}"
+        if o.matched or o.task == o.other:
+            click.echo(f"{o.task}: {o.matched:,} of {o.instances:,} {where}")
+    for row in pick(found.matches, EVIDENCE_LINES):
+        click.echo("\n" + printable(text_evidence(row)))
+    return Exit.DONE
