@@ -218,7 +218,9 @@ def _matches(archive: Archive) -> pa.Table:
     tables = []
     for folder, manifest in archive.scans:
         table = pq.read_table(folder / "matches.parquet")
-        hidden = pc.is_in(table["task"], value_set=pa.array(sealed_tasks(archive, manifest)))
+        hidden = pc.is_in(
+            table["task"], value_set=pa.array(sorted(sealed_tasks(archive, manifest)), pa.string())
+        )
         for name in ("text", "instance_text"):
             place = table.column_names.index(name)
             blank = pc.if_else(hidden, pa.scalar(None, pa.string()), table[name])

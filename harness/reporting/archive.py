@@ -99,9 +99,7 @@ class Archive:
         open_, closed = set[str](), set[str]()
         for one in self.examinations:
             (closed if self.sealed(one.suite) else open_).update(one.manifest["tasks"])
-        examined = frozenset(open_ - closed)
-        # A scan that no examination belongs to has exams of nobody's: nothing to seal.
-        return examined
+        return frozenset(open_ - closed)
 
 
 def open_workspace(path: Path) -> Workspace:

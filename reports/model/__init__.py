@@ -1,0 +1,63 @@
+"""The tables a report is made of: frozen, plain, and each figure with the id of its record.
+
+Text in them is as it came from models and data sets; whoever renders it escapes it. Scores and
+shares count as 0..1, differences as -1..1. What an interval is of stands in the captions.
+"""
+
+from reports.model.boards import (
+    Board,
+    Cell,
+    Checkpoint,
+    Column,
+    Figure,
+    Mark,
+    Role,
+    Row,
+    Share,
+    Step,
+)
+from reports.model.evidence import Curve, Match, Overlap, Scan, Training
+from reports.model.verdicts import (
+    Candidate,
+    Change,
+    Changed,
+    Comparison,
+    Outcome,
+    RuleLine,
+    Run,
+    Stage,
+    TaskDifference,
+    VerdictPage,
+)
+from reports.model.whole import Event, LookCount, Report
+
+__all__ = [
+    "Board",
+    "Candidate",
+    "Cell",
+    "Change",
+    "Changed",
+    "Checkpoint",
+    "Column",
+    "Comparison",
+    "Curve",
+    "Event",
+    "Figure",
+    "LookCount",
+    "Mark",
+    "Match",
+    "Outcome",
+    "Overlap",
+    "Report",
+    "Role",
+    "Row",
+    "RuleLine",
+    "Run",
+    "Scan",
+    "Share",
+    "Stage",
+    "Step",
+    "TaskDifference",
+    "Training",
+    "VerdictPage",
+]
