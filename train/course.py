@@ -150,7 +150,7 @@ def read_result(folder: Path) -> StageResult:
 
 def seal(
     plan: Plan, *, log: list[dict[str, float]], seconds: float, tokens: int, choices: list[str]
-) -> StageResult:
+) -> None:
     """Write `stage.json` over a folder whose weights are saved, and clear the work folder."""
     record = {
         "id": digest_json(plan.identity()),
@@ -164,7 +164,6 @@ def seal(
     }
     write_atomically(plan.out / SEAL, canonical_json(record))
     shutil.rmtree(plan.work, ignore_errors=True)
-    return read_result(plan.out)
 
 
 @contextmanager
@@ -325,19 +324,21 @@ def run_trainer(
     log = [entry for entry in trainer.state.log_history if "loss" in entry]
     if check_log is not None:
         check_log(log)
-    with explain_os_errors(plan.out), explain_trouble(plan):
-        model = trainer.accelerator.unwrap_model(trainer.model)
-        if plan.settings.lora is not None:
-            model = model.merge_and_unload()
-        save(model, tokenizer, plan.out)
-    tokens = int(log[-1].get("num_tokens", 0)) if log else 0
-    return seal(
-        plan,
-        log=[finite(entry) for entry in log],
-        seconds=time.monotonic() - begun,
-        tokens=tokens,
-        choices=choices,
-    )
+    if trainer.accelerator.is_main_process:
+        with explain_os_errors(plan.out), explain_trouble(plan):
+            model = trainer.accelerator.unwrap_model(trainer.model)
+            if plan.settings.lora is not None:
+                model = model.merge_and_unload()
+            save(model, tokenizer, plan.out)
+        seal(
+            plan,
+            log=[finite(entry) for entry in log],
+            seconds=time.monotonic() - begun,
+            tokens=int(log[-1].get("num_tokens", 0)) if log else 0,
+            choices=choices,
+        )
+    trainer.accelerator.wait_for_everyone()
+    return read_result(plan.out)
 
 
 def tokens_at(checkpoint: Path) -> int:

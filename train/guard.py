@@ -85,7 +85,7 @@ class Watch(TrainerCallback):
         if "loss" not in metrics:
             return
         self._check(metrics, state.global_step, state.max_steps)
-        if self.progress is not None:
+        if self.progress is not None and state.is_world_process_zero:
             self.progress(state.global_step, state.max_steps, metrics)
 
     def on_save(
@@ -96,10 +96,12 @@ class Watch(TrainerCallback):
         **kwargs: Any,
     ) -> None:
         """Mark the checkpoint that has just been written as whole."""
+        self._saved_at = time.monotonic()
+        if not state.is_world_process_zero:
+            return
         folder = self.work / f"checkpoint-{state.global_step}"
         mark = {"step": state.global_step, "seconds": time.monotonic() - self.begun}
         write_atomically(folder / _MARK, json.dumps(mark))
-        self._saved_at = time.monotonic()
 
     def _check(self, metrics: Mapping[str, float], step: int, steps: int) -> None:
         for field in ("loss", "grad_norm"):
@@ -292,5 +294,5 @@ def latest(work: Path) -> Path | None:
         if (folder / _MARK).is_file():
             whole[int(folder.name.rpartition("-")[2])] = folder
         else:
-            shutil.rmtree(folder)
+            shutil.rmtree(folder, ignore_errors=True)
     return whole[max(whole)] if whole else None

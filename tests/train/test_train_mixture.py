@@ -174,3 +174,12 @@ def test_preference_and_reward_rows_keep_their_fields(toys: Any, tmp_path: Path)
             Mixture(sources={"s": Weight()}), {"s": result.path}, tmp_path / "n.jsonl"
         )
         assert again.rows == 3
+
+
+def test_real_benchmark_rows_are_a_source(data_dir: Path, tmp_path: Path) -> None:
+    path = data_dir / "gsm8k_train.jsonl"
+    weight = Weight(rows=500, columns={"question": "prompt", "answer": "completion"})
+    result = build_mixture(Mixture(sources={"gsm8k": weight}), {"gsm8k": path}, tmp_path / "m")
+    assert result.counts["gsm8k"].available == 7473
+    assert all("####" in row["messages"][1]["content"] for row in _lines(result.path))
+    assert result.rows == 500
