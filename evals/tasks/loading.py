@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import hashlib
 import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -108,6 +109,33 @@ def limited(exam: Exam, limit: int | None) -> Exam:
     if limit < 1:
         raise UsageError(f"task {exam.name}: a limit of {limit} leaves no instance, give 1 or more")
     return replace(exam, instances=exam.instances[:limit], limit=limit)
+
+
+def sampled(exam: Exam, fraction: float | None) -> Exam:
+    """Return the exam with about `fraction` of its instances, marked like a limit.
+
+    An instance is in or out by the digest of its id, so that two checkpoints, and two versions of
+    a task that share instances, are asked the same ones.
+
+    Raises:
+        UsageError: the fraction is not within (0, 1], or leaves nothing.
+    """
+    if fraction is None or fraction == 1:
+        return exam
+    if not 0 < fraction < 1:
+        raise UsageError(f"--sample-fraction {fraction} is not above 0 and at most 1")
+    most = int(fraction * 2**64)
+    kept = tuple(
+        instance
+        for instance in exam.instances
+        if int.from_bytes(
+            hashlib.sha256(instance.id.encode("utf-8", "surrogatepass")).digest()[:8], "big"
+        )
+        < most
+    )
+    if not kept:
+        raise UsageError(f"task {exam.name}: --sample-fraction {fraction} leaves no instance")
+    return replace(exam, instances=kept, limit=len(kept))
 
 
 @contextmanager

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -14,6 +14,8 @@ from harness.progress import progress_of
 
 if TYPE_CHECKING:
     from evals.backends import Engine
+    from evals.paper import Paper
+    from evals.records import Checkpoint
     from evals.suites import Suite
     from harness.examinations import StoredExamination
 
@@ -23,6 +25,7 @@ if TYPE_CHECKING:
 @click.option("--suite", "suite_name", help="A suite's name or YAML file; see `proctor suites`.")
 @click.option("--tasks", "task_names", help="Only these tasks, separated by commas.")
 @click.option("--limit", type=click.IntRange(min=1), help="Only the first N instances of a task.")
+@click.option("--sample-fraction", "fraction", type=float, help="Only this share of a task.")
 @click.option("--seed", type=int, default=0, show_default=True, help="Of sampled responses.")
 @click.option("--unseen", is_flag=True, help="Look at an unseen suite; the look is recorded.")
 @click.option(
@@ -61,8 +64,7 @@ if TYPE_CHECKING:
 def command(**options: Any) -> None:
     """Examine CHECKPOINTS on a suite; finished examinations are found again, not redone."""
     from evals.backends.opening import open_engine
-    from harness.examinations import checkpoint_at, examine_into
-    from harness.store import Workspace
+    from harness.examinations import checkpoint_at
 
     suite = _suite(options["suite_name"], options["task_names"], options["include"])
     found = [checkpoint_at(folder) for folder in options["checkpoints"]]
@@ -72,14 +74,26 @@ def command(**options: Any) -> None:
         dtype=options["dtype"],
         **{key: options[key] for key in ("batch_size", "replicas", "urls", "concurrency")},
     )
-    shared = {key: options[key] for key in ("limit", "seed", "data_dir", "include")}
-    shared["allow_data_drift"] = options["allow_data_drift"]
+    try:
+        _work(engine, found, suite, options)
+    finally:
+        engine.close()
+
+
+def _work(
+    engine: Engine, checkpoints: Sequence[Checkpoint], suite: Suite, options: Mapping[str, Any]
+) -> None:
+    from harness.examinations import examine_into
+    from harness.store import Workspace
+
+    names = ("limit", "fraction", "seed", "data_dir", "include", "allow_data_drift")
+    shared = {name: options[name] for name in names}
     if options["dry_run"]:
-        _show_plan(engine, found, suite, shared, options["as_json"])
+        _show_plan(engine, checkpoints, suite, shared, options)
         return
     done: list[StoredExamination] = []
     workspace = Workspace.open(options["workspace"])
-    for number, checkpoint in enumerate(found):
+    for number, checkpoint in enumerate(checkpoints):
         if number:
             engine.swap(checkpoint.folder)
         with progress_of(checkpoint.name) as progress:
@@ -96,7 +110,6 @@ def command(**options: Any) -> None:
             )
         for name, reason in done[-1].manifest["missing"].items():
             log(f"proctor: left out {name}: {reason}")
-    engine.close()
     if options["as_json"]:
         print_json({"examinations": [_document(one) for one in done]})
         return
@@ -117,38 +130,60 @@ def _suite(name: str | None, tasks: str | None, include: Sequence[Path]) -> Suit
 
 
 def _show_plan(
-    engine: Engine, checkpoints: Sequence[Any], suite: Suite, shared: Any, as_json: bool
+    engine: Engine,
+    checkpoints: Sequence[Checkpoint],
+    suite: Suite,
+    shared: Any,
+    options: Mapping[str, Any],
 ) -> None:
     from evals.paper import prepare
 
-    plan = []
+    plan: list[dict[str, Any]] = []
     for number, checkpoint in enumerate(checkpoints):
         if number:
             engine.swap(checkpoint.folder)
         paper = prepare(checkpoint, suite, engine, **shared)
-        tasks = {}
-        for position, exam in enumerate(paper.exams):
-            asked = [q for q in paper.questions if q.exam == position]
-            tasks[exam.name] = {
-                "instances": len(exam.instances),
-                "requests": sum(len(q.parts) for q in asked),
-                "prompt_characters": sum(len(q.prompt) for q in asked),
-                "most_tokens_out": len(asked) * exam.sampling.max_tokens,
-            }
+        tasks = _planned(paper, engine.name, options["workspace"])
         plan.append({"checkpoint": checkpoint.name, "tasks": tasks, "missing": dict(paper.missing)})
-    if as_json:
+    if options["as_json"]:
         print_json({"plan": plan})
         return
     for one in plan:
-        click.echo(printable(str(one["checkpoint"])))
-        for name, about in dict(one["tasks"]).items():
+        click.echo(printable(one["checkpoint"]))
+        for name, about in one["tasks"].items():
+            cost = about["estimate"]
+            expected = (
+                f", about {cost['tokens_in']:,} tokens in, {cost['tokens_out']:,} out, "
+                f"{cost['seconds']:,.0f} s"
+                if cost
+                else f", at most {about['most_tokens_out']:,} tokens out, time unknown: no "
+                "examination of this task in the workspace yet"
+            )
             click.echo(
                 f"  {name}: {about['instances']:,} instances, {about['requests']:,} requests, "
-                f"{about['prompt_characters']:,} characters in, at most "
-                f"{about['most_tokens_out']:,} tokens out"
+                f"{about['prompt_characters']:,} characters in{expected}"
             )
-        for reason in dict(one["missing"]).values():
+        for reason in one["missing"].values():
             click.echo(printable(f"  left out: {reason}"))
+
+
+def _planned(paper: Paper, engine: str, workspace: Path) -> dict[str, Any]:
+    from harness.estimates import estimates
+
+    counts = {exam.name: len(exam.instances) for exam in paper.exams}
+    expected = estimates(workspace / "examinations", engine, counts)
+    planned = {}
+    for position, exam in enumerate(paper.exams):
+        asked = [question for question in paper.questions if question.exam == position]
+        estimate = expected.get(exam.name)
+        planned[exam.name] = {
+            "instances": len(exam.instances),
+            "requests": sum(len(question.parts) for question in asked),
+            "prompt_characters": sum(len(question.prompt) for question in asked),
+            "most_tokens_out": len(asked) * exam.sampling.max_tokens,
+            "estimate": estimate._asdict() if estimate else None,
+        }
+    return planned
 
 
 def _document(examination: StoredExamination) -> dict[str, Any]:
@@ -160,7 +195,7 @@ def _show(examination: StoredExamination) -> None:
     known = "" if examination.fresh else ", found in the workspace"
     click.echo(printable(f"{manifest['checkpoint']['name']} on {manifest['suite']['name']}{known}"))
     for name, task in manifest["tasks"].items():
-        limit = f", first {task['limit']} only" if task["limit"] else ""
+        limit = f", only {task['limit']} of the task" if task["limit"] else ""
         errors = f", {task['errors']} errors" if task["errors"] else ""
         click.echo(printable(f"  {name:<24}{_score(task)}{limit}{errors}"))
 
