@@ -45,7 +45,7 @@ def _lines(report: Report, rows: int) -> Iterator[str]:
     for note in report.notes[:10]:
         yield f"\n> {markdown(note, 400)}"
     if report.head:
-        yield f"\n<sub>ledger head `{report.head}`</sub>"
+        yield f"\n<sub>ledger head {markdown(report.head)}</sub>"
 
 
 def _run(run: Run, rows: int) -> Iterator[str]:

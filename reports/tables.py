@@ -89,7 +89,7 @@ def to_markdown(report: Report) -> str:
         lines += ["No suite with open rows was examined.", ""]
     lines += [f"- {markdown(note, 400)}" for note in report.notes]
     if report.head:
-        lines.append(f"Ledger head `{one_line(report.head)}`, {markdown(report.head_time)}.")
+        lines.append(f"Ledger head {markdown(report.head)}, {markdown(report.head_time)}.")
     return "\n".join(lines).rstrip() + "\n"
 
 
@@ -106,7 +106,7 @@ def board_lines(board: Board, most: int | None = None) -> Iterator[str]:
         badges = "".join(f" **{markdown(alias)}**" for alias in row.checkpoint.aliases)
         cells = [_markdown_cell(cell, notes) for cell in row.cells]
         average = _markdown_cell(Cell(row.average), notes)
-        shown = [rank_words(row), f"{name}{badges} `{one_line(row.checkpoint.short)}`", average]
+        shown = [rank_words(row), f"{name}{badges} {markdown(row.checkpoint.short)}", average]
         yield "| " + " | ".join([*shown, *cells]) + " |"
     if most is not None and len(board.rows) > most:
         yield f"\n{len(board.rows) - most:,} more checkpoints are in the report."

@@ -27,7 +27,7 @@ def poison(value, text):
         changed = {
             f.name: poison(getattr(value, f.name), text)
             for f in dataclasses.fields(value)
-            if f.name not in CLOSED
+            if f.name not in CLOSED or dataclasses.is_dataclass(getattr(value, f.name))
         }
         return dataclasses.replace(value, **changed)
     if isinstance(value, tuple):
