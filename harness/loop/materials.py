@@ -82,9 +82,7 @@ def _resolve(
     name: str, source: Source, workspace: Workspace, relative_to: Path, data_dir: Path | None
 ) -> SourceFile:
     if source.world is not None:
-        path = workspace.root / "world" / "sources" / f"{source.world}.jsonl"
-        if not path.exists():
-            write_source(source.world, path.parent)
+        path = write_source(source.world, workspace.root / "world" / "sources")
     elif source.hub is not None:
         path = _hub_rows(source.hub, source.split, workspace)
     else:
@@ -137,9 +135,4 @@ def exam_data_folder(
     """Return where exam data is looked for: the small world's own folder if it is examined on."""
     if experiment.exams.data != BASE:
         return data_dir
-    folder = workspace.root / "world" / "exams"
-    if not folder.exists():
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        with folder_atomically(folder) as unfinished:
-            write_exams(unfinished)
-    return folder
+    return write_exams(workspace.root / "world" / "exams")

@@ -42,16 +42,22 @@ def write_source(name: str, folder: Path) -> Path:
     """
     if name not in SOURCES:
         raise UsageError(f"the small world has no source {name!r}: it has {', '.join(SOURCES)}")
-    return write_atomically(folder / f"{name}.jsonl", _jsonl(source_rows(name)))
+    return _keep(folder / f"{name}.jsonl", _jsonl(source_rows(name)))
 
 
 def write_exams(folder: Path) -> Path:
     """Write all exams as `<kind>-<family>.jsonl` into `folder` and return it."""
     for family, kinds in KINDS.items():
         for kind in kinds:
-            path = folder / f"{kind}-{family}.jsonl"
-            write_atomically(path, _jsonl(exam_instances(kind, family)))
+            _keep(folder / f"{kind}-{family}.jsonl", _jsonl(exam_instances(kind, family)))
     return folder
+
+
+def _keep(path: Path, text: str) -> Path:
+    """Write the file unless it holds this text already: the code that makes it may be newer."""
+    if not path.is_file() or path.read_bytes() != text.encode():
+        write_atomically(path, text)
+    return path
 
 
 def world_base(progress: Callable[[int, int, float], None], settings: BaseSettings) -> Path:
