@@ -16,9 +16,9 @@ def compiled(function: _F) -> _F:
     """Compile a function of arrays and numbers to machine code on its first call."""
     import numba
 
-    options = {"nogil": True, "boundscheck": False}
+    compile_: Any = numba.njit
     try:
-        wrapped: _F = numba.njit(cache=True, **options)(function)
+        wrapped: _F = compile_(cache=True, nogil=True, boundscheck=False)(function)
     except RuntimeError:  # numba: "no locator available", there is nowhere to keep the code
-        wrapped = numba.njit(**options)(function)
+        wrapped = compile_(nogil=True, boundscheck=False)(function)
     return wrapped

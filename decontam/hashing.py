@@ -58,7 +58,7 @@ def bits_of(keys: Any, size: int) -> Any:
 
 
 @compiled
-def maybe(bits: Any, key: Any) -> bool:
+def maybe(bits: Any, key: Any) -> Any:
     """Say whether a key may be in the set behind a bitmap."""
     place = (key >> np.uint64(20)) & np.uint64((len(bits) << 6) - 1)
     return (bits[place >> _SIX] >> (place & _LOW)) & _ONE != 0

@@ -126,14 +126,14 @@ def build_index(exams: Sequence[Exam], rule: Rule, cache: Path | None = None) ->
         arrays = _build(exams, rule)
         if path:
             held = io.BytesIO()
-            np.savez(held, **arrays)
+            np.savez(held, allow_pickle=False, **arrays)
             write_atomically(path, held.getvalue())
     return ExamIndex(
         digest,
         rule,
         tuple(exams),
         *(
-            kind(*(arrays[f"{name}.{field}"] for field in kind._fields))  # type: ignore[attr-defined]
+            kind(*(arrays[f"{name}.{field}"] for field in kind._fields))
             for name, kind in _PARTS.items()
         ),
     )
@@ -222,12 +222,14 @@ def _ceilings(words: Array, tasks: Array, groups: Array, lengths: Array) -> Arra
     frequency = _frequency(which, len(pairs), group)[which]
     instances = np.bincount([t for t, _ in {*zip(tasks.tolist(), groups.tolist(), strict=True)}])
     usual = np.maximum(np.log2(instances[task] / np.maximum(frequency, 1)) + 0.5, 0.25)
-    return np.where(frequency >= FREQUENT, usual, np.inf)
+    most: Array = np.where(frequency >= FREQUENT, usual, np.inf)
+    return most
 
 
 def _sums(values: Array, offsets: Array) -> Array:
     running = np.concatenate(([0], np.cumsum(values, dtype=np.float64)))
-    return running[offsets[1:]] - running[offsets[:-1]]
+    sums: Array = running[offsets[1:]] - running[offsets[:-1]]
+    return sums
 
 
 def _slots(read: _Read, words: Array, classes: Array) -> Array:
@@ -235,7 +237,8 @@ def _slots(read: _Read, words: Array, classes: Array) -> Array:
     small = np.zeros(len(classes), bool)
     small[words[~read.capitals]] = True
     names = read.capitals & (read.inside | ~small[words]) & (classes[words] & COMMON == 0)
-    return (names | (classes[words] & NUMBER != 0)).astype(np.uint8)
+    marked: Array = (names | (classes[words] & NUMBER != 0)).astype(np.uint8)
+    return marked
 
 
 def _votes(units: Units, lexicon: Lexicon) -> Votes:
@@ -274,7 +277,8 @@ class _Read(NamedTuple):
     def only(self, keep: Array) -> _Read:
         """Return the tokens of some units."""
         mask = np.repeat(keep, self.lengths)
-        return _Read(*(column[mask] for column in self[:-1]), self.lengths[keep])
+        held: list[Array] = [column[mask] for column in self[:-1]]
+        return _Read._make([*held, self.lengths[keep]])
 
 
 def _tokenised(texts: Sequence[str]) -> _Read:
@@ -288,20 +292,21 @@ def _tokenised(texts: Sequence[str]) -> _Read:
         first = raw[room.starts[:count]]
         capitals = (first >= ord("A")) & (first <= ord("Z"))
         inside = _inside_sentence(raw, room.starts[:count])
-        spans = char_offsets(data, np.concatenate((room.starts[:count], room.ends[:count])))
-        spans = spans.astype(np.int32).reshape(2, count)
+        both = char_offsets(data, np.concatenate((room.starts[:count], room.ends[:count])))
+        spans = both.astype(np.int32).reshape(2, count)
         columns = (room.hashes[:count].copy(), room.kinds[:count].copy(), capitals, inside, *spans)
         parts.append(columns)
         lengths.append(count)
     whole = (np.concatenate(column) for column in zip(*parts, strict=True))
-    return _Read(*whole, np.array(lengths, np.int64))
+    return _Read._make([*whole, np.array(lengths, np.int64)])
 
 
 def _inside_sentence(raw: Array, starts: Array) -> Array:
     """Say for each token whether a word and a space stand right before it."""
     before = np.where(starts > 1, raw[np.maximum(starts - 2, 0)], 0)
     letter = ((before | 32) >= ord("a")) & ((before | 32) <= ord("z")) | (before == ord(","))
-    return letter & (raw[np.maximum(starts - 1, 0)] == ord(" "))
+    inside: Array = letter & (raw[np.maximum(starts - 1, 0)] == ord(" "))
+    return inside
 
 
 def _groups(exams: Sequence[Exam], tasks: Array, instances: Array) -> Array:

@@ -55,6 +55,7 @@ def match_table(matches: Iterable[Sequence[object]]) -> pa.Table:
     kinds = get_type_hints(Match)
     types = {int: pa.int64(), float: pa.float64(), str: pa.string()}
     schema = pa.schema([(n, pa.int32() if n == "turn" else types[kinds[n]]) for n in Match._fields])
-    columns = list(zip(*matches, strict=True)) or [[] for _ in Match._fields]
+    columns: list[Sequence[object]] = list(zip(*matches, strict=True))
+    columns = columns or [[] for _ in Match._fields]
     arrays = [pa.array(c, schema.field(i).type) for i, c in enumerate(columns)]
     return pa.Table.from_arrays(arrays, schema=schema)

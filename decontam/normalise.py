@@ -32,7 +32,9 @@ class Tokens(NamedTuple):
 
     def first(self, count: int) -> Tokens:
         """Return views of the first `count` tokens."""
-        return Tokens(*(column[:count] for column in self))
+        return Tokens(
+            self.hashes[:count], self.starts[:count], self.ends[:count], self.kinds[:count]
+        )
 
 
 def room_for(size: int) -> Tokens:
@@ -64,7 +66,8 @@ def tokens_of(text: str | bytes) -> Tokens:
         raise ValueError("a text of 2 GiB or more cannot be tokenised in one piece")
     room = room_for(2 * len(data) + 1)
     count = tokenise(np.frombuffer(data, np.uint8), 0, len(data), alphabet(), room, 0)
-    return Tokens(*(column.copy() for column in room.first(count)))
+    held = room.first(count)
+    return Tokens(held.hashes.copy(), held.starts.copy(), held.ends.copy(), held.kinds.copy())
 
 
 def char_offsets(data: bytes, offsets: npt.NDArray[np.int32]) -> npt.NDArray[np.int64]:

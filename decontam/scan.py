@@ -13,7 +13,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import Future, ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from decontam.allow import AllowList
 from decontam.exams import Exam
@@ -203,7 +203,8 @@ def _assembled(
     return Scan(spool.table(), tuple(cells), manifest, over)
 
 
-class Setup(NamedTuple):
+@dataclass(frozen=True)
+class Setup:
     """What a worker needs to scan blocks."""
 
     index: ExamIndex

@@ -179,7 +179,7 @@ class Blocks:
         yield from _shipped(self.path, lines, None, self.digest)
 
 
-def _opened(path: Path, handle: io.BufferedReader) -> IO[bytes]:
+def _opened(path: Path, handle: Any) -> IO[bytes]:
     name = path.name.lower()
     if name.endswith(".gz"):
         return cast(IO[bytes], gzip.GzipFile(fileobj=handle))
@@ -190,7 +190,7 @@ def _opened(path: Path, handle: io.BufferedReader) -> IO[bytes]:
             handle, read_across_frames=True, closefd=False
         )
         return cast(IO[bytes], io.BufferedReader(reader, _PIECE))
-    return handle
+    return cast(IO[bytes], handle)
 
 
 def _lines(handle: IO[bytes]) -> Iterator[bytes]:
@@ -207,7 +207,7 @@ def _csv_lines(handle: IO[bytes], delimiter: str) -> Iterator[bytes]:
     text = io.TextIOWrapper(handle, encoding="utf-8-sig", errors="replace", newline="")
     try:
         for row in csv.DictReader(text, delimiter=delimiter):
-            row.pop(None, None)  # type: ignore[call-overload]  # cells beyond the header
+            row.pop(None, None)  # cells beyond the header
             yield orjson.dumps({k: v for k, v in row.items() if v is not None})
     finally:
         text.detach()

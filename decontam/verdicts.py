@@ -38,7 +38,7 @@ LEAST_BITS = 14.0
 
 
 @compiled
-def edited(f: Any, answer: bool) -> bool:
+def edited(f: Any, answer: bool) -> Any:
     """Say whether most of the unit stands in order, with edits."""
     small = min(1.0, max(0.0, (45.0 - f[TOTAL]) / 30.0))
     least = EDITED_SHARE + 0.25 * small + (0.12 if answer else 0.0)
@@ -53,7 +53,7 @@ def edited(f: Any, answer: bool) -> bool:
 
 
 @compiled
-def truncated(f: Any, answer: bool) -> bool:
+def truncated(f: Any, answer: bool) -> Any:
     """Say whether a stretch of the unit stands unbroken that is too telling for chance."""
     share = f[RUN_BITS] / max(f[TOTAL], 1e-6)
     if answer:
@@ -64,7 +64,7 @@ def truncated(f: Any, answer: bool) -> bool:
 
 
 @compiled
-def reordered(f: Any) -> bool:
+def reordered(f: Any) -> Any:
     """Say whether nearly all of the unit is there and little else, in any order."""
     if f[HELD] < 30.0:
         return False
@@ -73,7 +73,7 @@ def reordered(f: Any) -> bool:
 
 
 @compiled
-def renamed(f: Any) -> bool:
+def renamed(f: Any) -> Any:
     """Say whether the unit stands in order but for its numbers and names."""
     return (
         f[SKELETON] >= 0.8 and f[SKELETON_BITS] >= 24.0 and f[TILED] >= 0.3 and f[DENSITY] >= 0.35
@@ -81,7 +81,7 @@ def renamed(f: Any) -> bool:
 
 
 @compiled
-def rephrased(f: Any) -> bool:
+def rephrased(f: Any) -> Any:
     """Say whether rare words and numbers are those of the unit, whatever the sentence."""
     likeness = np.sqrt(f[BAG] * f[DENSITY]) * (0.3 + 0.7 * f[NUMBERS])
     telling = np.sqrt(min(f[WORDS], 10.0) / 10.0)
