@@ -57,12 +57,21 @@ DESIGNS = [
     Design(100, 0.6, 0.7, graded=True),
     Design(300, 0.7, 0.8, k=2, size=4, graded=True),
 ]
+# Small or lopsided exams, where intervals are known to be hard: measured, without a bar.
+HARD = [
+    Design(30, 0.5, 0.5),
+    Design(50, 0.9, 0.9),
+    Design(200, 0.5, 0.99),
+    Design(100, 0.5, 0.6, size=10),
+    Design(60, 0.9, 0.7, k=4, size=5),
+    Design(30, 0.9, 0.7, graded=True),
+]
 
 
 def rows(repeats: int) -> list[Row]:
-    """Return coverage by design; a cluster's interval costs a call each, so fewer repeats there."""
+    """Return coverage by design; one call a draw, so half the repeats."""
     found = []
-    for i, design in enumerate(DESIGNS):
+    for i, design in enumerate([*DESIGNS, *HARD]):
         times = max(200, repeats // 2)
         covered, low, high = _coverage(design, times, np.random.default_rng(100 + i))
         found.append(
@@ -70,8 +79,8 @@ def rows(repeats: int) -> list[Row]:
                 design.name,
                 f"{100 * covered:.1f} % ({100 * low:.1f} below, {100 * high:.1f} above; "
                 f"{times:,} repeats)",
-                "94 to 96.5 %",
-                0.94 <= round(covered, 3) <= 0.965,
+                "94 to 96.5 %" if design in DESIGNS else "",
+                0.94 <= round(covered, 3) <= 0.965 if design in DESIGNS else None,
             )
         )
     return found

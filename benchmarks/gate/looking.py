@@ -183,7 +183,7 @@ def _graded_error(repeats: int) -> Row:
     """Looks at the clustered t test of graded scores with no true difference."""
     rng = np.random.default_rng(8)
     n, size, level = 600, 4, 0.05
-    plan, times = design(level, LOOKS), max(200, repeats // 2)
+    plan, times = design(level, LOOKS), 2 * repeats
     codes = np.repeat(np.arange(n // size), size)
     hits = 0
     for _ in range(times):

@@ -31,8 +31,8 @@ def suite_problems(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> list[P
     name = theirs.get("checkpoint", {}).get("name", "INCUMBENT")
     again = f"proctor eval {name} --suite {mine[0]}"
     if mine != other:
-        words = [f"{name} {digest[:12]}" for name, digest in (mine, other)]
-        text = f"the two examinations are of different suites ({words[0]} and {words[1]})"
+        pair = [f"{name} {digest[:12]}" for name, digest in (mine, other)]
+        text = f"the two examinations are of different suites ({pair[0]} and {pair[1]})"
         problems.append(Problem(None, text, again))
     engines = ours.get("engine", {}), theirs.get("engine", {})
     for key, words in SAME_ENGINE.items():

@@ -23,9 +23,9 @@ from harness.gate.statistics import (
 Role = Literal["dev", "unseen"]
 Floats = NDArray[np.float64]
 
-# With fewer clusters than this away from the commonest value, a t test's error estimate is
-# itself a guess, and the distribution-free bounds take over.
-FEWEST_INFORMATIVE = 10
+# A t test's error estimate is itself a guess where few clusters are away from the commonest value:
+# at least ten have to be, or five that are half of all. Else distribution-free bounds take over.
+MANY_INFORMATIVE, FEW_INFORMATIVE = 10, 5
 
 
 @dataclass(frozen=True)
@@ -121,17 +121,17 @@ def mean_of(
     values: Floats, clusters: NDArray[np.int64] | None, low: float, high: float
 ) -> Estimate:
     """Return a t-based mean, or a bounded one where too few clusters differ to judge the spread."""
-    if _informative(values, clusters) < FEWEST_INFORMATIVE:
-        return BoundedMean.of(values, clusters, low, high)
-    return ClusteredMean.of(values, clusters)
+    count, informative = _informative(values, clusters)
+    half = informative >= FEW_INFORMATIVE and 2 * informative >= count
+    if informative >= MANY_INFORMATIVE or half:
+        return ClusteredMean.of(values, clusters)
+    return BoundedMean.of(values, clusters, low, high)
 
 
-def _informative(values: Floats, clusters: NDArray[np.int64] | None) -> int:
-    """Return how many clusters hold a value other than the commonest."""
+def _informative(values: Floats, clusters: NDArray[np.int64] | None) -> tuple[int, int]:
+    """Return the number of clusters, and of those with a value other than the commonest."""
     distinct, codes, counts = np.unique(values, return_inverse=True, return_counts=True)
-    if len(distinct) == 1:
-        return 0
     unusual = codes != counts.argmax()
     if clusters is None:
-        return int(unusual.sum())
-    return len(np.unique(clusters[unusual]))
+        return len(values), 0 if len(distinct) == 1 else int(unusual.sum())
+    return len(np.unique(clusters)), len(np.unique(clusters[unusual]))
