@@ -123,6 +123,7 @@ def scan(
     index_cache: Path | None = None,
     allow: AllowList | None = None,
     rivals: bool = True,
+    model: str | Path | None = None,
 ) -> Scan:
     """Look for every instance of the exams in every document of the sources.
 
@@ -136,6 +137,8 @@ def scan(
         index_cache: folder where the exam index is kept.
         allow: reviewed matches, which are left out and counted.
         rivals: leave out an instance where another one explains the same text much better.
+        model: a sentence model (folder or hub name) that confirms paraphrases; needs a rule with
+            `soft`.
 
     Raises:
         ProctorError: a source or an exam cannot be read.
@@ -145,14 +148,14 @@ def scan(
     files = {name: expand(paths) for name, paths in sources.items()}
     count = workers or len(os.sched_getaffinity(0))
     found, spool = [], Spool()
-    setup = Setup(index, tuple(fields or ()), rivals)
+    setup = Setup(index, tuple(fields or ()), rivals, str(model) if model else None)
     reviewed = allow or AllowList()
     with _Engine(setup, max(1, count)) as engine:
         for name, paths in files.items():
             source = _Source(name, exams, reviewed)
             _scan_source(source, paths, engine, sink, spool)
             found.append(source)
-    return _assembled(found, exams, index, spool, reviewed, time.monotonic() - began)
+    return _assembled(found, exams, index, spool, reviewed, setup.model, time.monotonic() - began)
 
 
 def _scan_source(
@@ -181,6 +184,7 @@ def _assembled(
     index: ExamIndex,
     spool: Spool,
     reviewed: AllowList,
+    model: str | None,
     seconds: float,
 ) -> Scan:
     cells = [
@@ -196,6 +200,7 @@ def _assembled(
         "table": [c.as_dict() for c in cells],
         "matches": spool.rows,
         "allow_list": reviewed.digest,
+        "model": model,
     }
     manifest["id"] = digest_json(manifest)
     manifest["seconds"] = round(seconds, 3)
@@ -210,14 +215,15 @@ class Setup:
     index: ExamIndex
     fields: tuple[str, ...]
     rivals: bool
+    model: str | None
 
     def key(self) -> list[Any]:
         """Return what determines the result for a block, besides the block."""
-        return [__version__, self.index.digest, list(self.fields), self.rivals]
+        return [__version__, self.index.digest, list(self.fields), self.rivals, self.model]
 
     def scanner(self) -> Scanner:
         """Return a scanner for this process."""
-        return Scanner(self.index, self.fields or None, self.rivals)
+        return Scanner(self.index, self.fields or None, self.rivals, self.model)
 
 
 class _Engine:
@@ -256,7 +262,7 @@ class _Engine:
         if self._pool is None:
             # Forking shares the index and the compiled code; it is safe only while there are no
             # other threads.
-            alone = threading.active_count() == 1 and "fork" in _methods()
+            alone = threading.active_count() == 1 and "fork" in _methods() and not self._setup.model
             context = multiprocessing.get_context("fork" if alone else "spawn")
             self._pool = ProcessPoolExecutor(
                 self._workers, mp_context=context, initializer=_start, initargs=(self._setup,)

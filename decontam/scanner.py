@@ -27,7 +27,9 @@ from decontam.index import ExamIndex
 from decontam.judge import FEATURES, bench_for
 from decontam.normalise import room_for, utf8
 from decontam.second import second_block
+from decontam.semantic import NOMINATED, Encoder, confirmed
 from decontam.sources import Block, block_lines
+from decontam.verdicts import SOFT
 from decontam.votes import poll_for
 
 Row = list[Any]
@@ -94,21 +96,32 @@ class _Batch:
         self.documents.append(len(self.parts))
         self.lines.append(line)
 
+    def texts_of(self, document: int) -> list[str]:
+        """Return the texts of a document's turns."""
+        parts = self.parts[self.documents[document] : self.documents[document + 1]]
+        return [part.decode() for part in parts]
+
 
 class Scanner:
     """Scans blocks against one index; holds the scratch arrays of one worker."""
 
     def __init__(
-        self, index: ExamIndex, fields: Sequence[str] | None = None, rivals: bool = True
+        self,
+        index: ExamIndex,
+        fields: Sequence[str] | None = None,
+        rivals: bool = True,
+        model: str | None = None,
     ) -> None:
         self.index = index
         self._rivals = rivals
+        self._encoder = Encoder(model) if model else None
+        self._soft = (NOMINATED if model else SOFT) if index.rule.soft else 0.0
         self.rule = index.rule
         self._read_row: Callable[[Any], Turns] = named_turns(fields) if fields else turns_of
         self._wanted = PROMPTS | set(fields or ()) if self.rule.prompts_only else None
         self._stamp = 0
         self._room(1 << 16)
-        self._out = np.empty((4096, 3), np.int32)
+        self._out = np.zeros((4096, 4), np.int32)
 
     def _room(self, size: int) -> None:
         units = self.index.units
@@ -183,6 +196,8 @@ class Scanner:
             self._room(2 * longest + 1)
         rows: list[tuple[int, Row]] = []
         pairs = self._candidates(raw, bounds, documents).tolist()
+        if self._encoder is not None:
+            pairs = confirmed(self._encoder, self.index, batch.texts_of, pairs)
         for document, group in itertools.groupby(pairs, key=lambda pair: pair[0]):
             read = self._read(batch, text, bounds, document)
             held = self._explained(read, list(group))
@@ -223,7 +238,7 @@ class Scanner:
             stamp, self._stamp = self._stamp, self._stamp + len(documents)
             if rule.second_stage:
                 count = second_block(
-                    *common, index.units, index.votes, rule.n, rule.soft, stamp, self._tokens,
+                    *common, index.units, index.votes, rule.n, self._soft, stamp, self._tokens,
                     self._work, self._poll, self._bench, self._features, self._picked, self._odd,
                     self._out,
                 )  # fmt: skip
@@ -234,7 +249,7 @@ class Scanner:
                 )  # fmt: skip
             if count <= len(self._out):
                 return self._out[:count]
-            self._out = np.empty((2 * count, 3), np.int32)
+            self._out = np.zeros((2 * count, 4), np.int32)
 
     def _read(
         self, batch: _Batch, text: bytes, bounds: npt.NDArray[np.int64], document: int
@@ -263,7 +278,7 @@ class Scanner:
         if not self.rule.second_stage:
             return exactly(read, self.index, self._shown(pairs))
         index, bench = self.index, self._bench
-        found = [explained(read, index, unit, verdict, bench) for _, unit, verdict in pairs]
+        found = [explained(read, index, unit, verdict, bench) for _, unit, verdict, _ in pairs]
         return settled([f for f in found if f is not None], index, read, self._rivals)
 
     def _shown(self, pairs: list[list[int]]) -> npt.NDArray[np.int32]:
@@ -273,7 +288,7 @@ class Scanner:
         document; all of them count, and a few are evidence enough.
         """
         units, shown, partial = self.index.units, [], defaultdict(list)
-        for _, unit, covered in pairs:
+        for _, unit, covered, _ in pairs:
             if covered >= units.counting[unit]:
                 shown.append(unit)
             else:

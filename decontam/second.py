@@ -13,7 +13,7 @@ from decontam.confirm import stands_whole
 from decontam.encodings import LEET_SIGN, REVERSED_SIGN, ROT13_SIGN, RUN_SIGN
 from decontam.exact import document_tokens, look_up, shared_grams, whole_units
 from decontam.judge import RUN_TOKENS, TURN_SHARE, judge
-from decontam.verdicts import COVERED, NOTHING, WHOLE, verdict
+from decontam.verdicts import COVERED, NOTHING, REPHRASED, WHOLE, likeness, verdict
 from decontam.votes import voted
 from decontam.words import REVERSED, ROT13
 
@@ -22,6 +22,7 @@ LEAST_BAG = 0.42
 COVERED_TOKENS = 6
 TELLING_WORDS = 3
 LONG_RUN = 24
+SCALE = 10_000  # of a likeness in the rows, which are whole numbers
 LEET_JOINTS = 6
 
 
@@ -75,7 +76,7 @@ def decided(
     units: Any,
     lexicon: Any,
     least_bag: float,
-    soft: bool,
+    soft: float,
     bench: Any,
     features: Any,
 ) -> int:
@@ -124,7 +125,7 @@ def second_block(
     units: Any,
     votes: Any,
     n: int,
-    soft: bool,
+    soft: float,
     stamp: int,
     tokens: Any,
     work: Any,
@@ -135,7 +136,7 @@ def second_block(
     odd: Any,
     out: Any,
 ) -> int:
-    """Scan a block; write (document, unit, verdict) rows to `out`, return how many there are.
+    """Scan a block; write (document, unit, verdict, scaled likeness) rows to `out`, return how many there are.
 
     `odd` gets each document's `oddity`. Rows beyond the end of `out` are counted, not written.
     """
@@ -172,19 +173,20 @@ def second_block(
                     features,
                 )
             if found != NOTHING:
-                rows = _written(out, rows, d, unit, found)
+                rows = _written(out, rows, d, unit, found, features)
         for k in range(voted(words, count, votes, poll, VOTE_SHARE, now, picked)):
             unit = picked[k]
             found = decided(
                 words, work, now, count, unit, 0, units, lexicon, LEAST_BAG, soft, bench, features
             )
             if found != NOTHING:
-                rows = _written(out, rows, d, unit, found)
+                rows = _written(out, rows, d, unit, found, features)
     return rows  # fmt: skip
 
 
 @compiled
-def _written(out: Any, rows: int, document: int, unit: int, found: int) -> int:
+def _written(out: Any, rows: int, document: int, unit: int, found: int, features: Any) -> int:
     if rows < len(out):
         out[rows, 0], out[rows, 1], out[rows, 2] = document, unit, found
+        out[rows, 3] = int(SCALE * likeness(features)) if found == REPHRASED else 0
     return rows + 1

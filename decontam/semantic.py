@@ -7,16 +7,20 @@ stages nominate are embedded, so that a scan stays a matter of reading.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
+from decontam.index import ExamIndex
+from decontam.second import SCALE
+from decontam.verdicts import REPHRASED
 from proctor.errors import ProctorError
 
 MOST_TOKENS = 256
+MOST_CHARACTERS = 2000
 BATCH = 32
 NOMINATED = 0.10  # likeness from which on a pair is worth embedding
 LEAST = 0.98  # of cosine + likeness; below 0.3 % of GSM8K's training questions reach it
@@ -60,3 +64,29 @@ class Encoder:
             means = self._torch.nn.functional.normalize(means, dim=1).numpy()
             rows.update(zip(picked, means, strict=True))
         return np.stack([rows[i] for i in range(len(texts))]) if texts else np.zeros((0, 1), "f4")
+
+
+def confirmed(
+    encoder: Encoder,
+    index: ExamIndex,
+    texts_of: Callable[[int], list[str]],
+    pairs: list[list[int]],
+) -> list[list[int]]:
+    """Return (document, unit, verdict, scaled likeness) pairs without those nominated as
+    paraphrases that the embeddings do not bear out."""
+    doubtful = [pair for pair in pairs if pair[2] == REPHRASED]
+    texts: dict[str, int] = {}
+    wanted = []
+    for document, unit, _, scaled in doubtful:
+        held = [text for text in texts_of(document) if text.strip()]
+        own = texts.setdefault(index.text_of(unit), len(texts))
+        # A turn by itself, or the whole: a question stands alone or is spread over a chat.
+        there = [texts.setdefault(text[:MOST_CHARACTERS], len(texts)) for text in held]
+        wanted.append((document, unit, own, there, scaled / SCALE))
+    rows = encoder.encode(list(texts))
+    borne_out = {
+        (document, unit)
+        for document, unit, own, there, likeness in wanted
+        if max((float(rows[own] @ rows[t]) for t in there), default=0.0) + likeness >= LEAST
+    }
+    return [p for p in pairs if p[2] != REPHRASED or (p[0], p[1]) in borne_out]

@@ -81,16 +81,24 @@ def renamed(f: Any) -> Any:
 
 
 @compiled
-def rephrased(f: Any) -> Any:
-    """Say whether rare words and numbers are those of the unit, whatever the sentence."""
-    likeness = np.sqrt(f[BAG] * f[DENSITY]) * (0.3 + 0.7 * f[NUMBERS])
+def likeness(f: Any) -> Any:
+    """Return how far rare words and numbers are those of the unit, whatever the sentence: 0 to 1.
+
+    0 where there are too few of either to tell.
+    """
+    if f[DISTINCT_NUMBERS] < 2 or f[WORDS] < 4:
+        return 0.0
+    alike = np.sqrt(f[BAG] * f[DENSITY]) * (0.3 + 0.7 * f[NUMBERS])
     telling = np.sqrt(min(f[WORDS], 10.0) / 10.0)
-    return likeness * telling >= SOFT and f[DISTINCT_NUMBERS] >= 2 and f[WORDS] >= 4
+    return alike * telling
 
 
 @compiled
-def verdict(f: Any, answer: bool, soft: bool) -> int:  # noqa: PLR0911
-    """Return what the features of a pair amount to, NOTHING among the possibilities."""
+def verdict(f: Any, answer: bool, soft: float) -> int:  # noqa: PLR0911
+    """Return what the features of a pair amount to, NOTHING among the possibilities.
+
+    `soft` is the likeness from which on a pair is REPHRASED, 0 for never.
+    """
     if edited(f, answer):
         return EDITED
     if truncated(f, answer):
@@ -101,6 +109,6 @@ def verdict(f: Any, answer: bool, soft: bool) -> int:  # noqa: PLR0911
         return RENAMED
     if reordered(f):
         return REORDERED
-    if soft and rephrased(f):
+    if soft > 0 and likeness(f) >= soft:
         return REPHRASED
     return NOTHING

@@ -62,6 +62,7 @@ def command() -> None:
 )
 @click.option("--fail-above", type=click.FloatRange(0, 1), help="Exit 5 above this share.")
 @click.option("--workers", type=click.IntRange(1), help="Processes; all cores by default.")
+@click.option("--semantic", "model", help="A sentence model (folder or hub name) for paraphrases.")
 @click.option("--allow-list", type=_file, help="Reviewed matches, each with a reason (YAML).")
 @data_dir_option
 @json_option
@@ -76,6 +77,7 @@ def scan_command(
     clean_mode: str | None,
     fail_above: float | None,
     workers: int | None,
+    model: str | None,
     allow_list: Path | None,
     data_dir: Path | None,
     as_json: bool,
@@ -105,6 +107,7 @@ def scan_command(
         sink=ShardFolder(out / "shards") if out else None,
         index_cache=out / "index" if out else None,
         allow=load_allow_list(allow_list) if allow_list else None,
+        model=model,
     )
     document: dict[str, Any] = {
         **found.manifest,
