@@ -17,7 +17,7 @@ from proctor.digest import canonical_json, digest_bytes, digest_json
 from proctor.errors import ProctorError
 from proctor.files import write_atomically
 from train.checkpoint import Loaded, checkpoint_digest, load
-from train.course import quiet_machine
+from train.machine import quiet_machine
 from train.rewards import Scorer, known_scorers, refuse_unseen, reward_rows
 from train.rows import Message, read_rows
 from train.sampling import sample
@@ -239,6 +239,15 @@ def _draw(
         scores = judge.score(row, [answer.text for answer in answers])
         scored.append([a._replace(score=s) for a, s in zip(answers, scores, strict=True)])
     return scored
+
+
+def distinct(answers: Sequence[Answer]) -> list[Answer]:
+    """Return one answer per text, in order; of two with the same text one that ended."""
+    kept: dict[str, Answer] = {}
+    for answer in answers:
+        if answer.text not in kept or (answer.ended and not kept[answer.text].ended):
+            kept[answer.text] = answer
+    return list(kept.values())
 
 
 def mean_score(answers: Sequence[Sequence[Answer]]) -> float:

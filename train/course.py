@@ -7,30 +7,26 @@ the newest one and ends in the same weights. A folder begun for something else i
 
 from __future__ import annotations
 
-import logging
 import math
-import os
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from proctor.digest import canonical_json, digest_file, digest_json
 from proctor.errors import ProctorError, UsageError
-from proctor.files import explain_full_disk, explain_os_errors, read_json, write_atomically
+from proctor.files import explain_os_errors, read_json, write_atomically
 from train.checkpoint import checkpoint_digest, save, weights_digest
-from train.options import StageSettings, config_class
+from train.machine import explain_trouble
+from train.options import StageSettings
 
 if TYPE_CHECKING:
     from train.guard import Progress
 
 SEAL = "stage.json"
 _VERSIONS = ("torch", "transformers", "trl", "datasets", "accelerate", "tokenizers")
-_BIG = 100_000_000
-_FULL = ("No space left on device", "PytorchStreamWriter failed writing")
 
 
 class StageResult(NamedTuple):
@@ -166,105 +162,6 @@ def seal(
     shutil.rmtree(plan.work, ignore_errors=True)
 
 
-@contextmanager
-def quiet_machine(threads: int | None) -> Iterator[None]:
-    """Train without telemetry, progress bars or chatter, on the given number of threads."""
-    import datasets
-    import torch
-    from transformers.utils import logging as transformers_logging
-
-    names = ("HF_HUB_DISABLE_TELEMETRY", "TRL_EXPERIMENTAL_SILENCE", "TQDM_DISABLE")
-    before = {name: os.environ.get(name) for name in names}
-    bars, shown = datasets.are_progress_bars_disabled(), transformers_logging.get_verbosity()
-    model_bars = transformers_logging.is_progress_bar_enabled()
-    own_threads = torch.get_num_threads()
-    os.environ.update(dict.fromkeys(names, "1"))
-    datasets.disable_progress_bars()
-    transformers_logging.set_verbosity(logging.ERROR)
-    transformers_logging.disable_progress_bar()
-    torch.set_num_threads(threads or own_threads)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(own_threads)
-        transformers_logging.set_verbosity(shown)
-        if not bars:
-            datasets.enable_progress_bars()
-        if model_bars:
-            transformers_logging.enable_progress_bar()
-        for name, value in before.items():
-            if value is None:
-                os.environ.pop(name, None)
-            else:
-                os.environ[name] = value
-
-
-def trainer_config(plan: Plan, model: Any, **stage_options: Any) -> Any:
-    """Build the TRL config of a stage from its settings and the stage's own options.
-
-    Raises:
-        UsageError: the batch cannot be split as asked, or TRL refuses an option's value.
-    """
-    import torch
-
-    settings = plan.settings
-    gpu = torch.cuda.is_available()
-    micro, steps = split_batch(settings)
-    checkpointing = settings.gradient_checkpointing
-    if checkpointing is None:
-        checkpointing = model.num_parameters() > _BIG
-    options: dict[str, Any] = {
-        "output_dir": str(plan.work),
-        "seed": plan.seed,
-        "data_seed": plan.seed,
-        "learning_rate": settings.learning_rate,
-        "lr_scheduler_type": settings.lr_scheduler_type,
-        "warmup_steps": settings.warmup if settings.warmup < 1 else 0.999999,
-        "num_train_epochs": settings.epochs,
-        "max_steps": settings.steps or -1,
-        "per_device_train_batch_size": micro,
-        "gradient_accumulation_steps": steps,
-        "weight_decay": settings.weight_decay,
-        "max_grad_norm": settings.max_grad_norm,
-        "optim": settings.optim,
-        "gradient_checkpointing": checkpointing,
-        "bf16": settings.precision == "bfloat16" or (settings.precision == "auto" and gpu),
-        "use_cpu": not gpu,
-        "report_to": [],
-        "save_strategy": "no",
-        "save_total_limit": 2,
-        "logging_steps": 1,
-        "logging_nan_inf_filter": False,
-        "disable_tqdm": True,
-        "dataloader_pin_memory": gpu,
-        **stage_options,
-        **settings.trl_options(),
-    }
-    try:
-        return config_class(settings.config_name)(**options)
-    except (ValueError, TypeError, KeyError, NotImplementedError) as error:
-        message = " ".join(str(error).split())
-        raise UsageError(f"TRL refuses the options of the {plan.stage} stage: {message}") from error
-
-
-def split_batch(settings: StageSettings) -> tuple[int, int]:
-    """Return rows per forward pass on one device, and forward passes per optimiser step.
-
-    Raises:
-        UsageError: the batch does not divide among the devices and forward passes.
-    """
-    devices = int(os.environ.get("WORLD_SIZE", "1"))
-    rows = settings.rows_per_step
-    micro = settings.micro_batch_size or max(1, rows // devices)
-    steps, rest = divmod(rows, micro * devices)
-    if rest or not steps:
-        raise UsageError(
-            f"a step of {rows} rows is not a multiple of 'micro_batch_size' {micro} "
-            f"times {devices} device(s)"
-        )
-    return micro, steps
-
-
 def run_trainer(
     plan: Plan,
     trainer: Any,
@@ -345,38 +242,6 @@ def tokens_at(checkpoint: Path) -> int:
     """Return the tokens that a stage had seen when the checkpoint was written."""
     history = read_json(checkpoint / "trainer_state.json")["log_history"]
     return int(max((entry.get("num_tokens", 0) for entry in history), default=0))
-
-
-@contextmanager
-def explain_trouble(plan: Plan) -> Iterator[None]:
-    """Turn a full disk and a device out of memory into one sentence each.
-
-    Raises:
-        ProctorError: in place of the error of torch, safetensors or the system.
-    """
-    import torch
-    from safetensors import SafetensorError
-
-    try:
-        with explain_full_disk(plan.out):
-            yield
-    except (SafetensorError, RuntimeError) as error:
-        if isinstance(error, torch.OutOfMemoryError):
-            raise _no_memory(plan) from error
-        # Both libraries report a full disk in words of their own, not as an OSError.
-        if not any(words in str(error) for words in _FULL):
-            raise
-        raise ProctorError(
-            f"the disk is full: {plan.out} could not be written; free some space and run the same "
-            "command again, the checkpoints written before are kept"
-        ) from error
-
-
-def _no_memory(plan: Plan) -> ProctorError:
-    return ProctorError(
-        f"{plan.stage}: the device ran out of memory with {split_batch(plan.settings)[0]} rows a "
-        "forward pass: lower 'micro_batch_size' or set 'gradient_checkpointing: true'"
-    )
 
 
 def finite(entry: Mapping[str, Any]) -> dict[str, float]:

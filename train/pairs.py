@@ -27,6 +27,7 @@ from train.answers import (
     Sink,
     VerifierJudge,
     collect,
+    distinct,
     mean_score,
     read_prompts,
 )
@@ -122,14 +123,14 @@ def make_pairs(
 
 def best_pairs(answers: Sequence[Answer], settings: PairSettings) -> list[tuple[Answer, Answer]]:
     """Return the (better, worse) pairs of one prompt, as many as the settings keep."""
-    distinct = list({answer.text: answer for answer in reversed(answers)}.values())[::-1]
+    different = distinct(answers)
     if settings.by == "gap":
-        ended = sorted((a for a in distinct if a.ended), key=lambda answer: -answer.score)
+        ended = sorted((a for a in different if a.ended), key=lambda answer: -answer.score)
         couples = [(ended[i], ended[-1 - i]) for i in range(len(ended) // 2)]
         far = [(a, b) for a, b in couples if a.score > b.score and _gap(a, b) >= settings.min_gap]
         return far[: settings.per_prompt]
-    passed = [answer for answer in distinct if _passes(answer, settings)]
-    failed = [answer for answer in distinct if not _passes(answer, settings)]
+    passed = [answer for answer in different if _passes(answer, settings)]
+    failed = [answer for answer in different if not _passes(answer, settings)]
     nearest = sorted(
         product(range(len(passed)), range(len(failed))),
         key=lambda at: (abs(passed[at[0]].tokens - failed[at[1]].tokens), at),

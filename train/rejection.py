@@ -27,6 +27,7 @@ from train.answers import (
     Sink,
     VerifierJudge,
     collect,
+    distinct,
     mean_score,
     read_prompts,
 )
@@ -131,10 +132,9 @@ def reject(
 
 def top(answers: Sequence[Answer], settings: RejectionSettings) -> list[Answer]:
     """Return a prompt's best distinct, ended, non-empty answers, ties by order."""
-    distinct = list({answer.text: answer for answer in reversed(answers)}.values())[::-1]
     good = [
         answer
-        for answer in distinct
+        for answer in distinct(answers)
         if answer.ended
         and answer.text.strip()
         and (settings.at_least is None or answer.score >= settings.at_least)

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from proctor.errors import ProctorError, UsageError
 from proctor.files import read_jsonl
-from train.answers import Answer, FolderSink, SampleSettings, before
+from train.answers import Answer, FolderSink, SampleSettings, before, distinct
 from train.checkpoint import load
 from train.context import distil_context
 from train.pairs import PairSettings, best_pairs, make_pairs
@@ -160,6 +160,15 @@ ANSWERS = st.lists(
 )
 
 
+@given(ANSWERS)
+def test_distinct_answers_prefer_one_that_ended(answers: list[Answer]) -> None:
+    kept = distinct(answers)
+    assert [answer.text for answer in kept] == list(dict.fromkeys(a.text for a in answers))
+    for answer in kept:
+        assert answer in answers
+        assert answer.ended == any(a.ended for a in answers if a.text == answer.text)
+
+
 @given(ANSWERS, st.integers(1, 4))
 def test_passing_pairs_use_every_answer_once(answers: list[Answer], keep: int) -> None:
     pairs = best_pairs(answers, PairSettings(per_prompt=keep))
@@ -170,8 +179,7 @@ def test_passing_pairs_use_every_answer_once(answers: list[Answer], keep: int) -
         assert chosen.ended
         assert chosen.score == 1.0
         assert rejected.score < 1.0 or not rejected.ended
-    passed = {a.text for a in answers if a.ended and a.score == 1.0}
-    if not passed:
+    if not any(a.ended and a.score == 1.0 for a in answers):
         assert pairs == []
 
 
@@ -182,8 +190,7 @@ def test_gap_pairs_are_far_enough_apart(answers: list[Answer], gap: float) -> No
         assert chosen.score > rejected.score
         assert chosen.score - rejected.score >= gap
     if pairs:
-        ended = [answer.score for answer in answers if answer.ended]
-        assert pairs[0][0].score == max(ended)
+        assert pairs[0][0].score == max(a.score for a in distinct(answers) if a.ended)
 
 
 def test_judge_in_both_orders_drops_what_depends_on_the_order(
@@ -240,8 +247,7 @@ def test_committee_keeps_the_best_answer_of_all(
 @given(ANSWERS, st.integers(1, 3))
 def test_top_answers_ended_and_are_the_best(answers: list[Answer], keep: int) -> None:
     kept = top(answers, RejectionSettings(keep=keep))
-    first = {answer.text: answer for answer in reversed(answers)}
-    able = sorted((a.score for a in first.values() if a.ended), reverse=True)
+    able = sorted((a.score for a in distinct(answers) if a.ended), reverse=True)
     assert [answer.score for answer in kept] == able[:keep]
 
 

@@ -79,7 +79,8 @@ def test_margin_option_is_llama2s_loss(tiny_checkpoint: Path, tmp_path: Path, to
     from datasets import Dataset
     from trl.trainer.reward_trainer import RewardTrainer
 
-    from train.course import plan, trainer_config
+    from train.course import plan
+    from train.machine import trainer_config
 
     data = toys.write("pairs.jsonl", _preferences(toys, 8))
     for margin in (True, False):

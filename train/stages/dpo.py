@@ -16,16 +16,9 @@ from pydantic import Field
 
 from proctor.errors import ProctorError, UsageError
 from train.checkpoint import Loaded, context_length, load
-from train.course import (
-    Plan,
-    StageResult,
-    finished,
-    plan,
-    quiet_machine,
-    run_trainer,
-    trainer_config,
-)
+from train.course import Plan, StageResult, finished, plan, run_trainer
 from train.losses import REWARD_AWARE
+from train.machine import quiet_machine, trainer_config
 from train.options import BatchSettings
 from train.render import render_pairs
 from train.rows import read_rows

@@ -16,14 +16,8 @@ from pydantic import Field
 
 from proctor.errors import ProctorError
 from train.checkpoint import context_length, load_with_head
-from train.course import (
-    StageResult,
-    finished,
-    plan,
-    quiet_machine,
-    run_trainer,
-    trainer_config,
-)
+from train.course import StageResult, finished, plan, run_trainer
+from train.machine import quiet_machine, trainer_config
 from train.options import BatchSettings
 from train.rows import read_rows
 

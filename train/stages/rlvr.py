@@ -18,16 +18,8 @@ from pydantic import Field, model_validator
 
 from proctor.errors import ProctorError, UsageError
 from train.checkpoint import Loaded, load
-from train.course import (
-    Plan,
-    StageResult,
-    finished,
-    plan,
-    quiet_machine,
-    run_trainer,
-    split_batch,
-    trainer_config,
-)
+from train.course import Plan, StageResult, finished, plan, run_trainer
+from train.machine import quiet_machine, split_batch, trainer_config
 from train.options import StageSettings
 from train.rewards import (
     Part,
