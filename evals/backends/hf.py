@@ -51,7 +51,10 @@ class HfEngine:
         self._wanted: Dtype = dtype
         self.batch_size = batch_size
         transformers.utils.logging.disable_progress_bar()
-        self.version = f"transformers-{transformers.__version__}+torch-{torch.__version__}"
+        self.version = (
+            f"transformers-{transformers.__version__}+torch-{torch.__version__}"
+            f"+{self.device.split(':')[0]}"
+        )
         self.swap(folder)
 
     def swap(self, folder: Path) -> None:

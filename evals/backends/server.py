@@ -1,9 +1,8 @@
 """Any OpenAI-compatible server: `vllm serve`, SGLang, llama.cpp, a hosted endpoint.
 
-With a checkpoint folder the prompt is rendered and tokenised here and sent to `/completions`, so
-that a server answers the very tokens the other backends would. Without one, conversations go to
-`/chat/completions`. Requests run at most `concurrency` at once and are tried again when the
-server is busy, fails or drops the connection.
+With a checkpoint folder the prompt is tokenised here and sent to `/completions`, so that a server
+answers the very tokens other backends would; without one, conversations go to `/chat/completions`.
+Requests are tried again when the server is busy, fails or drops the connection.
 """
 
 from __future__ import annotations
@@ -11,7 +10,7 @@ from __future__ import annotations
 import json
 import os
 import random
-import time
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
 from dataclasses import dataclass
@@ -47,7 +46,7 @@ class ServerEngine:
 
     Args:
         url: the base, such as `http://localhost:8000/v1`; https and http only.
-        folder: the checkpoint that is served, for its tokenizer and template.
+        folder: the served checkpoint, for its tokenizer and template.
         model: the model's name on the server; by default the first it lists.
         concurrency: the most requests at once.
         patience: timeout and tries of a request.
@@ -80,13 +79,15 @@ class ServerEngine:
             self._headers["authorization"] = f"Bearer {token}"
         self._pool = urllib3.PoolManager(maxsize=concurrency, retries=False)
         self._failures = 0
+        self._given_up = threading.Event()
         self.source = ModelFolder(folder) if folder is not None else None
         self.max_length = self.source.max_length if self.source else 1 << 30
         listed = self._models()
         self.model = model or str(listed[0]["id"])
         about = next((entry for entry in listed if entry.get("id") == self.model), {})
         self.max_length = min(self.max_length, int(about.get("max_model_len") or 1 << 30))
-        self.version = f"{self.model}@{about.get('owned_by', 'unknown')}"
+        # What the server cuts answers at shapes them as much as the model does.
+        self.version = f"{self.model}@{about.get('owned_by', 'unknown')}+max-{self.max_length}"
         self.dtype = "served"
 
     def _models(self) -> list[dict[str, Any]]:
@@ -162,6 +163,7 @@ class ServerEngine:
         self, jobs: Sequence[tuple[int, list[int], dict[str, Any]]], sampling: Sampling
     ) -> Iterator[Batch]:
         waiting = iter(jobs)
+        self._given_up.clear()
         with ThreadPoolExecutor(self.concurrency) as workers:
             running: dict[Future[Response], int] = {}
 
@@ -179,6 +181,7 @@ class ServerEngine:
                     start()
                     yield batch
             finally:
+                self._given_up.set()
                 workers.shutdown(wait=False, cancel_futures=True)
 
     def _answer(
@@ -219,7 +222,8 @@ class ServerEngine:
         for attempt in range(self.patience.tries):
             if attempt:
                 # Spread out, so that all that were turned away do not come back together.
-                time.sleep(pause * (0.5 + random.random()))
+                if self._given_up.wait(pause * (0.5 + random.random())):
+                    break
                 pause = min(2 * pause, _MOST_WAIT)
             try:
                 status, answer = self._once("POST", path, body)

@@ -54,6 +54,9 @@ class VllmEngine:
     ) -> None:
         self._package, release = _installed()
         self.version = f"{self._package}-{release}"
+        if max_length is not None:
+            # Shorter than the checkpoint allows, it cuts answers: part of what determines them.
+            self.version += f"+max-{max_length}"
         self._wanted: Dtype = dtype
         self._max_length = max_length
         self._memory_share = memory_share
