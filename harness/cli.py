@@ -27,6 +27,7 @@ COMMANDS = {
     "promote": "Move an alias to a checkpoint whose verdict says so.",
     "registry": "Aliases and their history.",
     "ledger": "The hash-chained record of looks, verdicts and promotions.",
+    "unseen": "Looks taken at unseen suites; releasing their rows.",
     "report": "The leaderboard: HTML, Markdown, CSV, JSON.",
     "sql": "Read-only DuckDB over the store.",
     "tasks": "The tasks that can be named in a suite.",

@@ -61,7 +61,8 @@ def from_scans(
 ) -> Contamination:
     """Collect scans of the sources {name: digest} behind a candidate.
 
-    A source counts as scanned only where a scan saw the same digest.
+    A source counts as scanned only where a scan saw the same digest, or left it as the cleaned
+    copy (`cleaned` in its manifest), from which every document with an instance was taken out.
     """
     names = {digest: name for name, digest in sources.items()}
     rows: list[ScanRow] = []
@@ -73,6 +74,13 @@ def from_scans(
             ScanRow(names[digests[r["source"]]], r["task"], r["instances"], r["matched"])
             for r in manifest["table"]
             if digests.get(r["source"]) in names
+        ]
+        left = set(manifest.get("cleaned", {}).values())
+        seen.update(left)
+        rows += [
+            ScanRow(names[digest], task, exam["instances"], 0)
+            for digest in sorted(left & set(names))
+            for task, exam in manifest["exams"].items()
         ]
     unscanned = tuple(sorted(name for name, digest in sources.items() if digest not in seen))
     return Contamination(tuple(dict.fromkeys(rows)), unscanned, union, frozenset(touched))

@@ -207,7 +207,8 @@ class Bench:
         }
         judged = []
         for candidate, verdict in zip(candidates, verdicts, strict=True):
-            document = verdict.to_dict()
+            # What comes back from an exam that may be looked at again must be little.
+            told = verdict if verdict.verdict == "promote" else verdict.coarse()
             number = known.get(candidate.checkpoint)
             if number is None:
                 body = {
@@ -222,7 +223,7 @@ class Bench:
                     "evidence": verdict.digest,
                 }
                 number = self.ledger.append(VERDICT, body).seq
-            judged.append(Judged(candidate.name, candidate.checkpoint, document, number))
+            judged.append(Judged(candidate.name, candidate.checkpoint, told.to_dict(), number))
         return judged
 
 

@@ -100,7 +100,7 @@ class Loop:
     def _stage(self, stage: Stage, incumbent: Examined, weights: str) -> StageOutcome:
         candidates: list[tuple[Trained, Examined]] = []
         for name, candidate in stage.named_candidates().items():
-            trained = self.course.train(stage, name, candidate, weights)
+            trained = self.course.train(stage, name, candidate, weights, self.behind)
             title = f"{stage.name}/{name}"
             examination = self.examiner.examine(trained.checkpoint, title, self.dev)
             candidates.append((trained, Examined(title, trained.checkpoint, examination)))

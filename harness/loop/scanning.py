@@ -17,6 +17,7 @@ from harness.gate.contamination import Contamination, ScanRow
 from harness.loop.materials import SourceFile
 from harness.loop.progress import Progress
 from harness.store import Workspace, work_id
+from proctor.digest import digest_file
 from proctor.files import folder_atomically, read_json, write_atomically
 
 if TYPE_CHECKING:
@@ -159,14 +160,14 @@ def _scan(
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder_atomically(folder) as unfinished:
         pq.write_table(found.matches, unfinished / "matches.parquet")
-        manifest = dict(found.manifest) | {"id": identity}
-        (unfinished / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
+        manifest = dict(found.manifest) | {"id": identity, "cleaned": {}}
+        whole = FinishedScan(identity, folder, manifest, found.matches)
         (unfinished / "clean").mkdir()
         for one in sources.values():
-            whole = FinishedScan(identity, folder, manifest, found.matches)
-            _write_without(
-                one.path, whole.matched_lines(one.name), unfinished / "clean" / f"{one.name}.jsonl"
-            )
+            copy = unfinished / "clean" / f"{one.name}.jsonl"
+            _write_without(one.path, whole.matched_lines(one.name), copy)
+            manifest["cleaned"][one.name] = digest_file(copy)
+        (unfinished / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
 
 
 def _write_without(path: Path, dropped: set[int], out: Path) -> None:

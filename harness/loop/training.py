@@ -8,7 +8,7 @@ the gate can ask what of the exams was in it.
 from __future__ import annotations
 
 import importlib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -82,8 +82,17 @@ class Course:
     scan: FinishedScan
     progress: Progress
 
-    def train(self, stage: Stage, name: str, candidate: Candidate, base: str) -> Trained:
+    def train(
+        self,
+        stage: Stage,
+        name: str,
+        candidate: Candidate,
+        base: str,
+        behind: Sequence[Trained] = (),
+    ) -> Trained:
         """Train a candidate of `stage` on the checkpoint `base` (a digest).
+
+        `behind` are the trainings that led to the base in this run.
 
         Raises:
             ProctorError: the data, the settings or the training itself failed; what is finished,
@@ -115,7 +124,13 @@ class Course:
             digest = register_checkpoint(
                 result.folder,
                 self.workspace.root,
-                about={"name": title, "stage": stage.kind, "base": base, "id": identity},
+                about={
+                    "name": title,
+                    "stage": stage.kind,
+                    "base": base,
+                    "id": identity,
+                    "sources": self._digests([*used, *(u for one in behind for u in one.used)]),
+                },
             )
             note = self.workspace.write_note(
                 STAGES,

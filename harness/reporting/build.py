@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.ledger import Head
 from harness.reporting.archive import Archive, Sat, attempt, read_archive
 from harness.reporting.boards import make_boards
-from harness.reporting.comparing import Pairs, compare
+from harness.reporting.comparing import SHOWN_A_TASK, Pairs, compare
 from harness.reporting.history import make_history, make_looks
 from harness.reporting.judged import make_runs
 from harness.reporting.people import People
@@ -17,6 +17,8 @@ from reports.model import Comparison, Report, Run
 
 # Pages of the newest verdicts; any other pair is a `proctor compare` away.
 COMPARISONS = 24
+# A page with more instances than these is longer than anyone reads, and heavy on a phone.
+INSTANCES = 400
 
 
 def build_report(workspace: Workspace, run_id: str | None = None) -> Report:
@@ -57,11 +59,18 @@ def _comparisons(
         made = attempt(
             f"the comparison of {before.checkpoint[:12]} and {after.checkpoint[:12]}",
             notes,
-            lambda b=before, a=after: compare(archive, people, pairs, b, a),  # type: ignore[misc]
+            lambda b=before, a=after: compare(  # type: ignore[misc]
+                archive, people, pairs, b, a, shown=_shown(a)
+            ),
         )
         if made is not None:
             found.append(made)
     return found
+
+
+def _shown(sat: Sat) -> int:
+    """Return how many instances of a task and change a page shows, fewer where tasks are many."""
+    return max(5, min(SHOWN_A_TASK, INSTANCES // max(1, 2 * len(sat.manifest["tasks"]))))
 
 
 def _judged_pairs(archive: Archive, runs: list[Run]) -> list[tuple[Sat, Sat]]:

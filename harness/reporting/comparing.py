@@ -22,7 +22,6 @@ if TYPE_CHECKING:
 
     from harness.gate.pairing import Pairing
 
-# A page that shows more instances than these is longer than anyone reads, and heavy on a phone.
 SHOWN_A_TASK = 40
 _PAIRING = ("task", "instance", "sample", "score", "cluster", "prompt_digest", "error")
 _TEXT = ("prompt", "response", "score", "reason", "error")
@@ -35,6 +34,7 @@ class Pairs:
 
     archive: Archive
     _known: dict[tuple[str, str], Pairing] = field(default_factory=dict)
+    _differences: dict[tuple[str, str], tuple[TaskDifference, ...]] = field(default_factory=dict)
 
     def pairing(self, before: Sat, after: Sat) -> Pairing:
         """Return the evidence of two examinations, errored answers counted as wrong."""
@@ -56,8 +56,15 @@ class Pairs:
         first, second = self.archive.examination(before), self.archive.examination(after)
         if first is None or second is None or first.id == second.id:
             return ()
-        found = self.pairing(first, second).evidence
-        return tuple(difference(one, first, second) for one in found)
+        return self.by_task(first, second)
+
+    def by_task(self, before: Sat, after: Sat) -> tuple[TaskDifference, ...]:
+        """Return the differences by task of two examinations."""
+        key = (before.id, after.id)
+        if key not in self._differences:
+            evidence = self.pairing(before, after).evidence
+            self._differences[key] = tuple(difference(one, before, after) for one in evidence)
+        return self._differences[key]
 
 
 def read_columns(sat: Sat, names: Sequence[str]) -> pa.Table:
@@ -150,7 +157,7 @@ def compare(
         people.checkpoint(before.checkpoint),
         people.checkpoint(after.checkpoint),
         str(after.suite["name"]),
-        tuple(difference(one, before, after) for one in pairing.evidence),
+        pairs.by_task(before, after),
         tuple(changed),
         tuple(totals.items()),
         tuple(problem.message for problem in pairing.problems),
