@@ -148,6 +148,16 @@ class Course:
             )
         return Trained(identity, stage.name, name, note["checkpoint"], base, used, note, fresh)
 
+    def _digests(self, used: Sequence[Provenance]) -> dict[str, str]:
+        """Return what was read, by name: a source's own digest, or that of its cleaned copy."""
+        cleaned = self.scan.manifest["cleaned"]
+        return {
+            f"{one.source} (cleaned)" if one.cleaned else one.source: (
+                cleaned[one.source] if one.cleaned else self.sources[one.source].digest
+            )
+            for one in used
+        }
+
     def _mixture(self, weights: Mapping[str, Any], uncleaned: frozenset[str], kind: Any) -> _Mixed:
         from train.mixture import Mixture, build_mixture
 
