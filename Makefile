@@ -1,10 +1,10 @@
 # make demo   sets everything up and runs the whole loop on the embedded small world
 # make test   sets everything up and passes the tests
-PYTHON ?= python3.11
+PYTHON ?= $(shell command -v python3.11 || command -v python3)
 VENV ?= .venv
 BIN = $(VENV)/bin
 
-.PHONY: setup demo test lint check clean
+.PHONY: setup demo test lint check browser clean
 
 $(VENV)/.ready: pyproject.toml constraints.txt
 	$(PYTHON) -m venv $(VENV)
@@ -17,8 +17,9 @@ setup: $(VENV)/.ready
 demo: setup
 	$(BIN)/proctor demo
 
+# Two test processes: a file's tests stay together, so that what they share is made once.
 test: setup
-	$(BIN)/pytest
+	$(BIN)/pytest --numprocesses 2 --dist loadfile
 
 lint: setup
 	$(BIN)/ruff format --check .
@@ -28,5 +29,10 @@ lint: setup
 
 check: lint test
 
+# What the tests of the report in a browser need, on Debian as root; they are skipped without it.
+browser:
+	command -v chromium || (apt-get update -q && apt-get install -q -y --no-install-recommends chromium)
+	npm install --no-save --no-audit --no-fund axe-core@4
+
 clean:
-	rm -rf $(VENV) .proctor-demo
+	rm -rf $(VENV) .proctor-demo node_modules
