@@ -95,6 +95,7 @@ class _Maker:
             tone=words.tone,
             verdict_word=words.verdict_word,
             sentence=words.sentence,
+            sum_candidates=lambda stages: sum(len(stage.candidates) for stage in stages),
         )
         style, script = _asset("style.css"), _asset("page.js")
         self.shared: dict[str, Any] = {
@@ -148,6 +149,7 @@ def _everyone(report: Report) -> list[Checkpoint]:
 
 
 def _shown(value: Any) -> Any:
+    # Markup is a str too, and already what it should be.
     return text.html(value) if type(value) is str else value
 
 

@@ -84,9 +84,8 @@ def mini(value: float, low: float, high: float) -> Markup:
     """Return a leaderboard cell's whisker on the axis 0..1: as small as a row allows."""
     a, b, c = (f"{1 + 58 * min(1.0, max(0.0, v)):.1f}" for v in (low, high, value))
     return Markup(
-        f'<svg class="m" width="60" height="7" viewBox="0 0 60 7" aria-hidden="true">'
-        f'<path d="M0 3.5H60"/><path class="wh" d="M{a} 3.5H{b}"/>'
-        f'<circle class="dot" cx="{c}" cy="3.5" r="2.5"/></svg>'
+        f'<svg class="m" aria-hidden="true"><path d="M{a} 3.5H{b}"/>'
+        f'<circle cx="{c}" cy="3.5" r="2.5"/></svg>'
     )
 
 

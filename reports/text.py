@@ -21,6 +21,7 @@ _UNSEEN = re.compile(
 )
 # More than this many marks on one letter climb out of their line.
 _STACKED = re.compile("([\u0300-\u036f\u0483-\u0489\u1ab0-\u1aff\u1dc0-\u1dff\u20d0-\u20ff]{4,})")
+_SPELT = re.compile("(‹U\\+[0-9A-F]{4,6}›)")
 _SPECIAL = re.compile(r"([\\`*_{}\[\]()#+!|~$^=])")
 _BARE = re.compile(r"(?i)\b(?:https?|ftp|www)(?=[:.])")
 
@@ -38,7 +39,10 @@ def _code(match: re.Match[str]) -> str:
 
 def visible(text: str, longest: int = LONGEST) -> str:
     """Return plain text in which every control, bidi or invisible character is spelt out."""
-    return _UNSEEN.sub(_code, _STACKED.sub(_code, cut(str(text), longest)))
+    shown = cut(str(text), longest)
+    if shown.isascii() and shown.isprintable():
+        return shown
+    return _UNSEEN.sub(_code, _STACKED.sub(_code, shown))
 
 
 def one_line(text: str, longest: int = NAME) -> str:
@@ -48,7 +52,10 @@ def one_line(text: str, longest: int = NAME) -> str:
 
 def html(text: str, longest: int = LONGEST) -> Markup:
     """Return text for an HTML element, spelt-out characters set apart by their own element."""
-    parts = re.split("(‹U\\+[0-9A-F]{4,6}›)", visible(text, longest))
+    shown = visible(text, longest)
+    if "‹" not in shown:
+        return escape(shown)
+    parts = _SPELT.split(shown)
     return Markup("").join(
         Markup("<i class=u>{}</i>").format(part[1:-1]) if number % 2 else escape(part)
         for number, part in enumerate(parts)

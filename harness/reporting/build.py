@@ -13,6 +13,7 @@ from harness.reporting.scans import make_scans
 from harness.reporting.trainings import make_trainings
 from harness.store import Workspace
 from proctor import __version__
+from proctor.errors import UsageError
 from reports.model import Comparison, Report, Run
 
 # Pages of the newest verdicts; any other pair is a `proctor compare` away.
@@ -28,11 +29,16 @@ def build_report(workspace: Workspace, run_id: str | None = None) -> Report:
 
     Raises:
         ProctorError: there is no record to report on.
+        UsageError: there is no such run.
     """
     archive = read_archive(workspace)
     notes = [*archive.notes]
     people, pairs = People.of(archive), Pairs(archive)
     runs = make_runs(archive, people, pairs, notes)
+    if run_id is not None and run_id not in {run.id for run in runs}:
+        raise UsageError(
+            f"there is no finished run {run_id!r}; there are: {', '.join(r.id for r in runs)}"
+        )
     runs.sort(key=lambda run: run.id != run_id)
     last = archive.ledger[-1] if archive.ledger else None
     return Report(

@@ -49,6 +49,17 @@ class Scan:
     quarantined: tuple[tuple[str, int], ...]
     sealed: tuple[str, ...]
 
+    @property
+    def found_in(self) -> tuple[str, ...]:
+        """The sources that hold an instance of any exam."""
+        return tuple(dict.fromkeys(o.source for o in self.overlaps if o.matched))
+
+    @property
+    def found_of(self) -> tuple[str, ...]:
+        """The exams of which any source holds an instance."""
+        found = {o.task for o in self.overlaps if o.matched}
+        return tuple(task for task in self.tasks if task in found)
+
 
 @dataclass(frozen=True)
 class Curve:
