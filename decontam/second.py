@@ -137,7 +137,7 @@ def second_block(
     odd: Any,
     out: Any,
 ) -> int:
-    """Scan a block; write (document, unit, verdict, scaled likeness) rows to `out`; return how many.
+    """Scan a block; write (document, unit, verdict, scaled likeness) rows; return how many.
 
     `odd` gets each document's `oddity`. Rows beyond the end of `out` are counted, not written.
     """

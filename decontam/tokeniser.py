@@ -277,6 +277,20 @@ def tokenise(  # noqa: PLR0912, PLR0915 - one loop over bytes, kept whole for it
 
 
 @compiled
+def tokenise_each(text: Any, bounds: Any, letters: Any, out: Any, lengths: Any) -> int:
+    """Tokenise text[bounds[k]:bounds[k + 1]] for every k, one behind another, into `out`.
+
+    Writes how many tokens each has to `lengths`; returns how many there are in all.
+    """
+    count = 0
+    for k in range(len(lengths)):
+        before = count
+        count = tokenise(text, bounds[k], bounds[k + 1], letters, out, count)
+        lengths[k] = count - before
+    return count
+
+
+@compiled
 def _emit(out: Any, count: int, value: Any, start: int, end: int, kind: int) -> int:
     out.hashes[count] = mixed(value) | np.uint64(1)
     out.starts[count] = start
