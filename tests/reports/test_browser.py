@@ -146,6 +146,20 @@ def test_no_page_is_wider_than_a_phone(browser, site, scheme):
     assert found.complaints == []
 
 
+def test_a_print_is_black_on_white_and_nothing_is_cut_off(browser, site):
+    context = browser.new_context(viewport={"width": 1030, "height": 720}, color_scheme="dark")
+    page = context.new_page()
+    page.emulate_media(media="print", color_scheme="dark")
+    for path in sorted(site.glob("*.html")):
+        page.goto(path.as_uri())
+        right = "Math.max(0, ...[...document.querySelectorAll('table')].map(t => t.offsetWidth))"
+        assert page.evaluate(right) <= 1030, path.name
+        background = page.evaluate("getComputedStyle(document.body).backgroundColor")
+        assert background == "rgb(255, 255, 255)"
+        assert page.locator("nav").count() == 0 or not page.locator("nav").first.is_visible()
+    context.close()
+
+
 def test_without_script_everything_is_there(browser, site):
     context = browser.new_context(java_script_enabled=False)
     page = context.new_page()
