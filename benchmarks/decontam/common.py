@@ -22,7 +22,7 @@ def words(text: str) -> list[str]:
     return re.findall(r"[a-z]{2,}", text.lower().replace("'", "").replace("’", ""))
 
 
-def main() -> None:
+def main() -> None:  # noqa: PLR0912 - five corpora, one after another
     data = Path(sys.argv[1])
     chat, problems, solutions, maths, code = (Counter() for _ in range(5))
     for name in ("mistralinstruct", "llama2orig"):

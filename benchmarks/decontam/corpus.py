@@ -1,6 +1,6 @@
 """A labelled corpus of chat documents with exam items hidden in them, and many that hold none.
 
-    python benchmarks/decontam/corpus.py DATA_DIR OUT_DIR [--documents 60000] [--each 100] [--seed 7]
+    python benchmarks/decontam/corpus.py DATA_DIR OUT_DIR [--documents 60000] [--each 100]
 
 Writes `source.jsonl` (chat documents), `exam-*.jsonl` and `labels.jsonl`: for each document its
 class, the task and instance hidden in it (or none) and the kind a reader would call it.
@@ -318,7 +318,7 @@ def negatives(
     train: list[dict[str, Any]],
     count: int,
     rng: random.Random,
-) -> Iterator[Hidden]:
+) -> Iterator[Hidden]:  # noqa: PLR0912 - one family after another
     mathy = Markov([row["question"] for row in train])
     solved = Markov([re.sub(r"<<[^>]*>>", "", row["answer"]) for row in train])
     for row in train:
