@@ -311,14 +311,14 @@ def positives(
         yield from choice_hidden(row, item, rng)
 
 
-def negatives(
+def negatives(  # noqa: PLR0912 - one family after another
     exam: dict[str, Any],
     data: Path,
     prose: Markov,
     train: list[dict[str, Any]],
     count: int,
     rng: random.Random,
-) -> Iterator[Hidden]:  # noqa: PLR0912 - one family after another
+) -> Iterator[Hidden]:
     mathy = Markov([row["question"] for row in train])
     solved = Markov([re.sub(r"<<[^>]*>>", "", row["answer"]) for row in train])
     for row in train:
