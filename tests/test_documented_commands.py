@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import shlex
@@ -10,7 +11,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
+import zstandard
 
 REPOSITORY = Path(__file__).resolve().parent.parent
 PAGES = sorted(
@@ -51,7 +55,15 @@ def folder(tmp_path_factory, tiny_checkpoint, data_dir) -> Path:
     """A folder with what the documentation's commands name."""
     place = tmp_path_factory.mktemp("documented")
     shutil.copytree(tiny_checkpoint, place / "model")
-    (place / "data").symlink_to(data_dir)
+    (place / "data").mkdir()
+    for file in data_dir.iterdir():
+        (place / "data" / file.name).symlink_to(file)
+    exam = (data_dir / "gsm8k_test.jsonl").read_bytes().splitlines(keepends=True)
+    rows = (data_dir / "gsm8k_train.jsonl").read_bytes().splitlines(keepends=True)[:300]
+    (place / "my_exam.jsonl").write_bytes(b"".join(exam[:50]))
+    (place / "train.jsonl").write_bytes(b"".join([*rows, *exam[:3]]))
+    pq.write_table(pa.Table.from_pylist([json.loads(row) for row in rows]), place / "train.parquet")
+    (place / "data" / "shard.jsonl.zst").write_bytes(zstandard.compress(b"".join(rows)))
     shutil.copytree(REPOSITORY / "experiments", place / "experiments")
     shutil.copy(REPOSITORY / "Makefile", place)
     (place / "pyproject.toml").touch()
@@ -69,7 +81,12 @@ def test_documented_command(page, command, folder):
         words = [sys.executable, "-m", "harness.cli", *words[1:]]
     if words[:2] == ["python", "-m"]:
         words[0] = sys.executable
-    environment = {**os.environ, "HF_HUB_OFFLINE": "1", "PYTHONSAFEPATH": "1"}
+    environment = {
+        **os.environ,
+        "HF_HUB_OFFLINE": "1",
+        "PYTHONSAFEPATH": "1",
+        "PROCTOR_DATA": str(folder / "data"),
+    }
     done = subprocess.run(
         words, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )

@@ -41,6 +41,7 @@ def run_experiment(
 
     quieten()
     from harness.loop.plan import plan_document, plan_text
+    from harness.loop.prepare import prepare
     from harness.loop.progress import Progress
     from harness.loop.run import start
     from harness.loop.summary import summary
@@ -48,12 +49,13 @@ def run_experiment(
     from harness.store import Workspace
 
     opened = Workspace.open(workspace)
-    loop = start(experiment, opened, data_dir, Progress())
+    progress = Progress()
+    prepared = prepare(experiment, opened, data_dir, progress)
     if dry_run:
-        document = plan_document(loop)
+        document = plan_document(prepared)
         print_json(document) if as_json else click.echo(printable(plan_text(document)))
         return
-    outcome = loop.run()
+    outcome = start(prepared, opened, progress).run()
     report = write_report(opened, opened.root / "report", run_id=outcome.id)
     if as_json:
         print_json({**outcome.document(), "report": str(report.index)})

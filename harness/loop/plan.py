@@ -11,7 +11,7 @@ from harness.loop.exams import Syllabus
 if TYPE_CHECKING:
     from harness.gate.plan import TaskSize
     from harness.gate.rules import Gate
-    from harness.loop.run import Loop
+    from harness.loop.prepare import Prepared
 
 
 def check_decidable(gate: Gate, experiment: Experiment, syllabus: Syllabus) -> None:
@@ -44,22 +44,26 @@ def _sizes(syllabus: Syllabus, role: str) -> dict[str, TaskSize]:
     }
 
 
-def plan_document(loop: Loop) -> dict[str, Any]:
+def plan_document(prepared: Prepared) -> dict[str, Any]:
     """Return what the run would do, as JSON: trainings, examinations, answers, tokens at most.
 
     A stage's base is only known once the stage before it is judged, so of later stages only the
     number of trainings is told.
     """
-    experiment, counts = loop.experiment, loop.syllabus.counts
+    experiment, counts = prepared.experiment, prepared.syllabus.counts
     trainings = {one.name: list(one.named_candidates()) for one in experiment.stages}
     number = 1 + sum(len(names) for names in trainings.values())
     return {
         "experiment": experiment.name,
-        "scan": {"id": loop.course.scan.id, "sources": len(loop.course.sources)},
+        "scan": {
+            "rule": experiment.decontaminate.rule,
+            "sources": {one.name: one.path.stat().st_size for one in prepared.sources.values()},
+            "exams": len(prepared.syllabus.exams),
+        },
         "trainings": trainings,
         "dev": _examinations(counts, "dev", number),
         "unseen": _examinations(counts, "unseen", 2),
-        "missing": dict(loop.syllabus.missing),
+        "missing": dict(prepared.syllabus.missing),
     }
 
 
@@ -74,7 +78,12 @@ def _examinations(counts: Mapping[str, Any], role: str, number: int) -> dict[str
 
 def plan_text(document: Mapping[str, Any]) -> str:
     """Return the plan for a person."""
-    lines = [f"{document['experiment']}: {document['scan']['sources']} sources are scanned"]
+    scan = document["scan"]
+    size = sum(scan["sources"].values()) / 1e6
+    lines = [
+        f"{document['experiment']}: scans {len(scan['sources'])} sources ({size:,.1f} MB) against "
+        f"{scan['exams']} exams by rule {scan['rule']}"
+    ]
     for stage, names in document["trainings"].items():
         lines.append(f"  stage {stage}: trains {', '.join(names)}")
     for role in ("dev", "unseen"):

@@ -10,20 +10,18 @@ alias itself moves once, at the end. Running the same experiment again finds wha
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import TYPE_CHECKING
 
-from harness.experiment import Experiment, Stage, load_experiment
+from harness.experiment import Experiment, Stage
 from harness.ledger import Ledger
 from harness.loop.examining import Examiner
-from harness.loop.exams import Syllabus, read_exams
 from harness.loop.judging import Bench, Examined, Judged
-from harness.loop.materials import exam_data_folder, resolve_base, resolve_sources
+from harness.loop.materials import resolve_base
 from harness.loop.outcome import RunOutcome, StageOutcome
-from harness.loop.plan import check_decidable
+from harness.loop.prepare import Prepared
 from harness.loop.progress import Progress
 from harness.loop.scanning import scan_sources
-from harness.loop.training import Course, Trained, check_settings
+from harness.loop.training import Course, Trained
 from harness.registry import Registry
 from harness.store import Workspace, work_id
 from proctor.digest import digest_json
@@ -46,7 +44,6 @@ class Loop:
     gate: Gate
     dev: Suite
     unseen: Suite | None
-    syllabus: Syllabus
     course: Course
     examiner: Examiner
     bench: Bench
@@ -150,31 +147,17 @@ class Loop:
         return bool(self.gate.of(Unseen) or self.gate.of(Overfit))
 
 
-def start(path: Path, workspace: Workspace, data_dir: Path | None, progress: Progress) -> Loop:
-    """Read an experiment and prepare all that its stages share; train nothing yet.
+def start(prepared: Prepared, workspace: Workspace, progress: Progress) -> Loop:
+    """Get base and scan, and open the record; train nothing yet.
 
     Raises:
-        UsageError: the experiment file is wrong.
-        ProctorError: base, sources or exam data are missing or unusable.
+        ProctorError: the base checkpoint is missing or unusable, or a source cannot be scanned.
     """
-    from evals.suites import load_suite
-    from harness.gate.rules import parse_gate
-
-    experiment = load_experiment(path)
-    gate = parse_gate(experiment.gate, f"{path}: gate")
-    include = [path.parent / experiment.exams.include] if experiment.exams.include else []
-    dev = load_suite(experiment.exams.dev, include)
-    unseen = load_suite(experiment.exams.unseen, include) if experiment.exams.unseen else None
-    sources = resolve_sources(experiment, workspace, path.parent, data_dir)
-    folder = exam_data_folder(experiment, workspace, data_dir)
-    suites = [dev, unseen] if unseen else [dev]
-    syllabus = read_exams(suites, folder, include)
-    for task, reason in syllabus.missing.items():
-        progress.say(f"left out {task}: {reason}")
-    check_decidable(gate, experiment, syllabus)
-    check_settings(experiment)
-    base = resolve_base(experiment.base, workspace, path.parent, progress)
-    scan = scan_sources(sources, syllabus.exams, experiment.decontaminate, workspace, progress)
+    experiment, gate = prepared.experiment, prepared.gate
+    base = resolve_base(experiment.base, workspace, prepared.relative_to, progress)
+    scan = scan_sources(
+        prepared.sources, prepared.syllabus.exams, experiment.decontaminate, workspace, progress
+    )
     ledger = Ledger(workspace.ledger)
     registry = Registry(workspace.root, ledger)
     identity = work_id(
@@ -191,16 +174,15 @@ def start(path: Path, workspace: Workspace, data_dir: Path | None, progress: Pro
         workspace,
         progress,
         gate,
-        dev,
-        unseen,
-        syllabus,
-        Course(experiment, workspace, sources, scan, progress),
+        prepared.dev,
+        prepared.unseen,
+        Course(experiment, workspace, prepared.sources, scan, progress),
         Examiner(
             workspace,
             experiment.engine,
             experiment.seed,
-            folder,
-            include,
+            prepared.exam_data,
+            prepared.include,
             progress,
             experiment.threads,
         ),
