@@ -59,7 +59,12 @@ def comparison_table(one: Comparison) -> Table:
 
     title = f"{one_line(one.after.name)} against {one_line(one.before.name)}, {one_line(one.suite)}"
     table = Table(
-        title=Text(title), title_justify="left", caption_justify="left", box=SIMPLE, pad_edge=False
+        title=Text(title),
+        title_justify="left",
+        caption_justify="left",
+        box=SIMPLE,
+        padding=(0, 1, 0, 0),
+        pad_edge=False,
     )
     table.caption = "paired by instance; 95 % intervals; won, lost and tied instances; p two-sided"
     # On 80 columns rich would give the task's own column no width at all.
