@@ -14,6 +14,7 @@ from harness.loop.plan import check_decidable
 from harness.loop.progress import Progress
 from harness.loop.training import check_settings
 from harness.store import Workspace
+from proctor.errors import UsageError
 
 if TYPE_CHECKING:
     from evals.suites import Suite
@@ -45,10 +46,12 @@ def prepare(
         ProctorError: sources or exam data are missing or unusable.
     """
     from evals.suites import load_suite
-    from harness.gate.rules import parse_gate
+    from harness.gate.rules import Overfit, Unseen, parse_gate
 
     experiment = load_experiment(path)
     gate = parse_gate(experiment.gate, f"{path}: gate")
+    if experiment.exams.unseen is None and (gate.of(Unseen) or gate.of(Overfit)):
+        raise UsageError(f"{path}: the gate asks for an unseen suite; name one in exams.unseen")
     include = (path.parent / experiment.exams.include,) if experiment.exams.include else ()
     dev = load_suite(experiment.exams.dev, include)
     unseen = load_suite(experiment.exams.unseen, include) if experiment.exams.unseen else None

@@ -119,7 +119,9 @@ class Loop:
     def _finish(
         self, candidate: Examined, champion: Examined
     ) -> tuple[Judged, Examined, str | None]:
-        if self.unseen is not None and self._asks_unseen():
+        # Small losses of several stages add up: dev once more, before a look is spent.
+        judged = self.bench.judge_final(self.behind, candidate, champion)
+        if judged.passed and self.unseen is not None and self._asks_unseen():
             self.bench.look_at_unseen(candidate, champion, self.unseen)
             candidate, champion = (
                 Examined(
@@ -130,7 +132,7 @@ class Loop:
                 )
                 for one in (candidate, champion)
             )
-        judged = self.bench.judge_final(self.behind, candidate, champion)
+            judged = self.bench.judge_final(self.behind, candidate, champion)
         self.progress.say(f"{candidate.name} against {champion.name}: {judged.sentence()}")
         if judged.verdict["verdict"] != "promote":
             return judged, candidate, None

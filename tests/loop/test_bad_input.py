@@ -73,6 +73,7 @@ def _sentence(done: Any, code: int) -> str:
         ({"sources": {"rows": "absent.jsonl"}}, "absent.jsonl does not exist"),
         ({"gate": {"rules": [{"beter": {}}]}}, "unknown rule 'beter'; did you mean 'better'?"),
         ({"gate": {"rulez": []}}, "did you mean 'rules'?"),
+        ({"gate": {"rules": [{"unseen": {"margin": 0.2}}]}}, "name one in exams.unseen"),
         (
             {"gate": {"rules": [{"not_worse": {"margin": 0.01}}]}},
             "the gate cannot be decided: not_worse",
