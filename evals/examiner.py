@@ -6,20 +6,23 @@ asks only what was in flight. Knows neither the workspace nor the gate.
 
 from __future__ import annotations
 
-import random
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Protocol
 
 from evals.backends import Batch, Engine
-from evals.marking import Marker, marker
+from evals.judges.model import Judge
+from evals.marking import Answered, Mark, Marking
 from evals.paper import Paper, Part, Question, prepare
 from evals.records import Checkpoint, Response, Sample, Sampling, replace_surrogates
+from evals.rounds import Order, Rounds, in_rounds
 from evals.rows import samples_table
 from evals.suites import Suite
+from evals.tallies import suite_summary, task_summary
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -28,7 +31,6 @@ if TYPE_CHECKING:
 # to sort by length in, few enough that an early stop saves something.
 _WINDOW = 4096
 
-Order = Literal["random", "file"]
 # (task of the last row, questions done, questions in all)
 Progress = Callable[[str, int, int], None]
 
@@ -73,8 +75,10 @@ def examine(
     seed: int = 0,
     progress: Progress | None = None,
     order: Order = "random",
+    rounds: Rounds | None = None,
     data_dir: Path | None = None,
     include: Sequence[Path] = (),
+    judges: Mapping[str, Judge] = MappingProxyType({}),
 ) -> Examination:
     """Run a suite on the checkpoint that the engine holds.
 
@@ -89,16 +93,27 @@ def examine(
         progress: called after every batch.
         order: "random" asks in a seeded random order, so that what is scored at any moment is a
             random sample of the suite; rows come back in file order either way.
+        rounds: an order of its own, instead: question numbers round by round, or a function of
+            the paper that returns them. Whatever the cache holds, a round is asked and scored as
+            a whole, a sampling after the other, before the next begins.
         data_dir: where data files are looked for.
         include: folders with further tasks.
+        judges: the judge of each kind of judging, for tasks that need one.
 
     Raises:
         ProctorError: no task can be asked; what is missing is named.
     """
     paper = prepare(
-        checkpoint, suite, engine, limit=limit, seed=seed, data_dir=data_dir, include=include
+        checkpoint,
+        suite,
+        engine,
+        limit=limit,
+        seed=seed,
+        data_dir=data_dir,
+        include=include,
+        judges=judges,
     )
-    return sit(paper, engine, cache, sink, progress=progress, order=order)
+    return sit(paper, engine, cache, sink, progress=progress, order=order, rounds=rounds)
 
 
 def sit(
@@ -109,46 +124,66 @@ def sit(
     *,
     progress: Progress | None = None,
     order: Order = "random",
+    rounds: Rounds | None = None,
 ) -> Examination:
     """Work off a prepared paper; see `examine`."""
-    session = _Session(paper, sink, progress)
+    session = _Session(paper, cache, sink, progress)
     keys = [part.key for question in paper.questions for part in question.parts]
     known = dict(cache.get(list(dict.fromkeys(keys))))
     session.cached = set(known)
-    stopped = session.take(known)
-    for sampling, parts in _windows(paper, known, order):
+    size = _WINDOW if rounds is not None or order == "random" else max(1, len(keys))
+    stopped = False
+    for numbers in in_rounds(paper, rounds, order):
+        questions = [paper.questions[number] for number in numbers]
+        stopped = session.take(_known(questions, known, session.answers))
+        windows = () if stopped else _windows(paper, questions, session.answers, size)
+        for batch in _asked(engine, cache, windows):
+            stopped = session.take(batch)
+            if stopped:
+                break
         if stopped:
             break
-        for batch in _timed(_ask(engine, sampling, parts)):
-            fresh = {parts[position].key: response for position, response in batch}
-            kept = {key: r for key, r in fresh.items() if r.error is None}
-            if kept:
-                cache.put(kept)
-            if session.take(fresh):
-                stopped = True
-                break
     rows = samples_table(session.in_order())
     return Examination(paper.id, session.manifest(stopped), rows)
 
 
+def _known(
+    questions: Sequence[Question], known: Mapping[str, Response], told: Mapping[str, Response]
+) -> dict[str, Response]:
+    """Return the known answers to some questions, those excepted that were told already."""
+    keys = (part.key for question in questions for part in question.parts)
+    return {key: known[key] for key in keys if key in known and key not in told}
+
+
 def _windows(
-    paper: Paper, known: Mapping[str, Response], order: Order
+    paper: Paper, questions: Sequence[Question], told: Mapping[str, Response], size: int
 ) -> Iterator[tuple[Sampling | None, list[Part]]]:
     """Yield what is still to be asked: parts that share a sampling, each key once."""
-    questions = list(paper.questions)
-    if order == "random":
-        random.Random(str(paper.head["seed"])).shuffle(questions)
     groups: dict[Sampling | None, dict[str, Part]] = {}
     for question in questions:
         exam = paper.exams[question.exam]
         weighs = exam.output_type != "generate_until"
         group = groups.setdefault(None if weighs else exam.sampling, {})
-        group.update({part.key: part for part in question.parts if part.key not in known})
+        group.update({part.key: part for part in question.parts if part.key not in told})
     for sampling, wanted in groups.items():
         parts = list(wanted.values())
-        size = _WINDOW if order == "random" else max(1, len(parts))
         for start in range(0, len(parts), size):
             yield sampling, parts[start : start + size]
+
+
+def _asked(
+    engine: Engine,
+    cache: ResponseCache,
+    windows: Iterable[tuple[Sampling | None, Sequence[Part]]],
+) -> Iterator[dict[str, Response]]:
+    """Yield new answers, each batch in the cache already; what failed is not kept there."""
+    for sampling, parts in windows:
+        for batch in _timed(_ask(engine, sampling, parts)):
+            fresh = {parts[position].key: response for position, response in batch}
+            kept = {key: r for key, r in fresh.items() if r.error is None}
+            if kept:
+                cache.put(kept)
+            yield fresh
 
 
 def _ask(engine: Engine, sampling: Sampling | None, parts: Sequence[Part]) -> Iterator[Batch]:
@@ -180,14 +215,16 @@ def _timed(batches: Iterable[Batch]) -> Iterator[Batch]:
 class _Session:
     """The state of one examination: which parts are answered, which rows are scored."""
 
-    def __init__(self, paper: Paper, sink: Sink | None, progress: Progress | None) -> None:
+    def __init__(
+        self, paper: Paper, cache: ResponseCache, sink: Sink | None, progress: Progress | None
+    ) -> None:
         self.paper = paper
+        self._marks = Marking(paper, cache)
         self.sink = sink
         self.progress = progress
         self.cached: set[str] = set()
         self.answers: dict[str, Response] = {}
         self.rows: dict[int, Sample] = {}
-        self._markers: dict[int, Marker] = {}
         self._waiting: dict[str, list[int]] = {}
         for number, question in enumerate(paper.questions):
             for part in question.parts:
@@ -197,25 +234,25 @@ class _Session:
         """Score every question that the new answers complete; True when the sink says stop."""
         self.answers.update(fresh)
         touched = dict.fromkeys(n for key in fresh for n in self._waiting.get(key, ()))
-        scored = []
+        answered = []
         for number in touched:
             question = self.paper.questions[number]
             if all(part.key in self.answers for part in question.parts):
-                self.rows[number] = self._row(question)
-                scored.append(self.rows[number])
-        if not scored:
+                responses = [self.answers[part.key] for part in question.parts]
+                answered.append(Answered(number, question, responses))
+        if not answered:
             return False
+        scored = []
+        for one, mark in zip(answered, self._marks(answered), strict=True):
+            self.rows[one.number] = self._row(one, mark)
+            scored.append(self.rows[one.number])
         if self.progress is not None:
             self.progress(scored[-1].task, len(self.rows), len(self.paper.questions))
         return bool(self.sink is not None and self.sink(scored))
 
-    def _row(self, question: Question) -> Sample:
+    def _row(self, answered: Answered, mark: Mark) -> Sample:
+        question, responses = answered.question, answered.responses
         exam = self.paper.exams[question.exam]
-        if question.exam not in self._markers:
-            self._markers[question.exam] = marker(exam)
-        responses = [self.answers[part.key] for part in question.parts]
-        continuations = [part.continuation or "" for part in question.parts]
-        mark = self._markers[question.exam](question.instance, responses, continuations)
         instance = exam.instances[question.instance]
         weighed = question.parts[0].continuation is not None
         return Sample(
@@ -247,24 +284,23 @@ class _Session:
         cost: dict[str, Any] = {
             name: {"tokens_in": 0, "tokens_out": 0, "seconds": 0.0, "cached": 0} for name in tasks
         }
-        for about in tasks.values():
-            about |= {"scored": 0, "score": 0.0, "errors": 0}
-        for number, row in self.rows.items():
-            about, spent = tasks[row.task], cost[row.task]
-            about["scored"] += 1
-            about["score"] += row.score
-            about["errors"] += row.error is not None
+        rows: dict[str, list[Sample]] = {name: [] for name in tasks}
+        for number in sorted(self.rows):
+            row = self.rows[number]
+            rows[row.task].append(row)
+            spent = cost[row.task]
             spent["tokens_in"] += row.tokens_in
             spent["tokens_out"] += row.tokens_out
             parts = self.paper.questions[number].parts
             spent["seconds"] += sum(self.answers[part.key].seconds for part in parts)
             spent["cached"] += all(part.key in self.cached for part in parts)
-        for about in tasks.values():
-            about["score"] = about["score"] / about["scored"] if about["scored"] else None
+        for exam in self.paper.exams:
+            tasks[exam.name] |= task_summary(rows[exam.name], exam.categories)
         return {
             "id": self.paper.id,
             **self.paper.head,
             "tasks": tasks,
+            "summary": suite_summary(tasks, self.paper.missing, stopped),
             "missing": dict(self.paper.missing),
             "cost": cost,
             "stopped": stopped,

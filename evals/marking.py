@@ -14,6 +14,8 @@ from evals.tasks.exam import Exam
 from proctor.errors import ProctorError, UsageError
 
 if TYPE_CHECKING:
+    from evals.judges.model import Cache
+    from evals.paper import Paper, Question
     from evals.scoring import Scorer
 
 
@@ -25,6 +27,14 @@ class Mark(NamedTuple):
     reason: str
     details: Mapping[str, Any]
     error: str | None = None
+
+
+class Answered(NamedTuple):
+    """A question, by its number in the paper, with the responses to all its parts."""
+
+    number: int
+    question: Question
+    responses: Sequence[Response]
 
 
 Marker = Callable[[int, Sequence[Response], Sequence[str]], Mark]
@@ -72,6 +82,47 @@ def marker(exam: Exam) -> Marker:
         return Mark(float(score.score), score.extracted, score.reason, score.details)
 
     return _guarded(mark)
+
+
+class Marking:
+    """Marks answered questions of a paper in batches: by scorer, by lm-eval, or by a judge."""
+
+    def __init__(self, paper: Paper, cache: Cache) -> None:
+        self.paper = paper
+        self.cache = cache
+        self._markers: dict[int, Callable[[Sequence[Answered]], list[Mark]]] = {}
+
+    def __call__(self, answered: Sequence[Answered]) -> list[Mark]:
+        """Return the mark of every answered question, in order."""
+        by_exam: dict[int, list[int]] = {}
+        for place, one in enumerate(answered):
+            by_exam.setdefault(one.question.exam, []).append(place)
+        marks: dict[int, Mark] = {}
+        for exam, places in by_exam.items():
+            if exam not in self._markers:
+                self._markers[exam] = self._marker(exam)
+            found = self._markers[exam]([answered[place] for place in places])
+            marks |= dict(zip(places, found, strict=True))
+        return [marks[place] for place in range(len(answered))]
+
+    def _marker(self, number: int) -> Callable[[Sequence[Answered]], list[Mark]]:
+        exam, judge = self.paper.exams[number], self.paper.judges.get(number)
+        if judge is not None:
+            from evals.judges.marking import JudgedMarker
+
+            judged = JudgedMarker(exam, judge, self.cache)
+            return lambda several: judged(
+                [(one.question.instance, one.responses[0]) for one in several]
+            )
+        mark = marker(exam)
+        return lambda several: [
+            mark(
+                one.question.instance,
+                one.responses,
+                [part.continuation or "" for part in one.question.parts],
+            )
+            for one in several
+        ]
 
 
 def _guarded(mark: Marker) -> Marker:

@@ -9,15 +9,18 @@ import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, NamedTuple
 
 from evals.backends import Engine
+from evals.judges.baseline import with_baseline
+from evals.judges.model import Judge
 from evals.marking import scorer_of
 from evals.records import Checkpoint, Request, Sampling, sample_seed
 from evals.suites import Suite, SuiteTask
 from evals.tasks.exam import Conversation, Exam
 from evals.tasks.loading import limited, load_exams, sampled
-from evals.tasks.meta import task_files
+from evals.tasks.meta import TaskFile, task_files
 from evals.tasks.sources import data_folder
 from proctor.digest import digest_json
 from proctor.errors import ProctorError
@@ -49,7 +52,8 @@ class Question(NamedTuple):
 class Paper:
     """All questions of a suite, in task and file order, and what the record says about them.
 
-    `missing` has, for every task that cannot be asked, the sentence that says why.
+    `missing` has, for every task that cannot be asked, the sentence that says why; `judges` has
+    the judge of every exam, by its place, that is judged by a model.
     """
 
     id: str
@@ -57,6 +61,7 @@ class Paper:
     questions: tuple[Question, ...]
     head: Mapping[str, Any]
     missing: Mapping[str, str] = field(default_factory=dict)
+    judges: Mapping[int, Judge] = field(default_factory=dict)
 
 
 def prepare(
@@ -70,23 +75,31 @@ def prepare(
     data_dir: Path | None = None,
     include: Sequence[Path] = (),
     allow_data_drift: bool = False,
+    judges: Mapping[str, Judge] = MappingProxyType({}),
 ) -> Paper:
     """Load the suite's tasks and render every prompt.
 
     `limit` keeps the first n instances of each task, `fraction` a share chosen by their ids; both
-    are marked in the record.
+    are marked in the record. `judges` has the judge of each kind of judging; a task that names a
+    judge and has a scorer too is scored by that without one.
 
     Raises:
         ProctorError: no task of the suite can be asked, or a task's name or data digest is wrong.
     """
     missing: dict[str, str] = {}
+    sitting: dict[int, Judge] = {}
     exams: list[Exam] = []
     folder, files = data_folder(data_dir), task_files(include)
     for entry in suite.tasks:
         try:
+            file = files.get(entry.name)
+            judge = judge_of(file, judges) if file else None
             loaded = load_exams(
                 entry.name, data_dir=folder, include=include, few_shot=entry.few_shot, known=files
             )
+            if judge is not None and file is not None:
+                places = [file.path.parent, *([folder] if folder else [])]
+                loaded = [with_baseline(exam, places) for exam in loaded]
         except ProctorError as error:
             if error.exit_code == 2:
                 raise
@@ -94,6 +107,8 @@ def prepare(
             continue
         for exam in loaded:
             _check_drift(exam, entry, allow_data_drift)
+            if judge is not None:
+                sitting[len(exams)] = judge
             exams.append(_as_suite_says(sampled(exam, fraction), entry, suite, limit, seed))
     if not exams:
         raise ProctorError("; ".join(missing.values()))
@@ -103,7 +118,7 @@ def prepare(
     for number, exam in enumerate(exams):
         asked, digest = _questions(number, exam, engine, key)
         questions += asked
-        tasks[exam.name] = _about(exam, digest)
+        tasks[exam.name] = _about(exam, digest, sitting.get(number))
     head = {
         "checkpoint": {"digest": checkpoint.digest, "name": checkpoint.name},
         "suite": {"name": suite.name, "role": suite.role, "digest": suite.digest},
@@ -112,7 +127,24 @@ def prepare(
         "seed": seed,
     }
     determined = head | {"checkpoint": checkpoint.digest, "missing": sorted(missing)}
-    return Paper(digest_json(determined)[:32], tuple(exams), tuple(questions), head, missing)
+    return Paper(
+        digest_json(determined)[:32], tuple(exams), tuple(questions), head, missing, sitting
+    )
+
+
+def judge_of(file: TaskFile, judges: Mapping[str, Judge]) -> Judge | None:
+    """Return the judge of a task, None where it is scored without one.
+
+    Raises:
+        ProctorError: the task cannot be scored without a judge, and none is given.
+    """
+    settings = file.meta.judge
+    if settings is None or settings.kind in judges or file.meta.scorer is not None:
+        return judges.get(settings.kind) if settings else None
+    raise ProctorError(
+        f"task {file.name} needs a judge model: give one with --judge BACKEND:MODEL_OR_URL, such "
+        f"as --judge {settings.kind}=server:http://localhost:8000/v1"
+    )
 
 
 def _check_drift(exam: Exam, entry: SuiteTask, allowed: bool) -> None:
@@ -238,8 +270,13 @@ def _weighed(
     return tuple(parts)
 
 
-def _about(exam: Exam, template_digest: str) -> dict[str, Any]:
-    scorer, metric = scorer_of(exam)
+def _about(exam: Exam, template_digest: str, judge: Judge | None) -> dict[str, Any]:
+    if judge is not None and exam.meta.judge is not None:
+        from evals.judges.marking import judged_scorer
+
+        scorer, metric = judged_scorer(exam.meta.judge, judge)
+    else:
+        scorer, metric = scorer_of(exam)
     return {
         "version": str(exam.meta.version),
         "scorer": scorer,

@@ -21,6 +21,7 @@ COMMANDS = {
     "run": "Decontaminate, train, examine, judge, promote; resumes where it stopped.",
     "eval": "Examine checkpoints on a suite.",
     "score": "Score stored responses; no model needed.",
+    "judge": "Judge stored responses by a model; compare it with human labels.",
     "decontam": "Is the exam in the training data?",
     "gate": "Judge a candidate, or plan what the suites can detect.",
     "compare": "Paired differences between two checkpoints.",

@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
 
 from harness.checkpoints import describe_checkpoint
@@ -22,6 +23,7 @@ from proctor.files import folder_atomically, read_json
 if TYPE_CHECKING:
     from evals.backends import Engine
     from evals.examiner import Examination, Progress, Sink
+    from evals.judges.model import Judge
     from evals.records import Checkpoint
     from evals.suites import Suite
 
@@ -72,12 +74,14 @@ def examine_into(
     allow_data_drift: bool = False,
     progress: Progress | None = None,
     sink: Sink | None = None,
+    judges: Mapping[str, Judge] = MappingProxyType({}),
 ) -> StoredExamination:
     """Run a suite on a checkpoint, or find the examination where it was finished before.
 
     The engine must hold the checkpoint. Looking at an unseen suite is recorded in the ledger
     before the first response is asked for (by the caller where `look_taken` is set). An
     examination that a sink stopped early is stored under its own id, never as the whole one.
+    `judges` has the judge of each kind of judging, for tasks that are judged by a model.
 
     Raises:
         UsageError: the suite is unseen and `unseen` is not set.
@@ -102,6 +106,7 @@ def examine_into(
         data_dir=data_dir,
         include=include,
         allow_data_drift=allow_data_drift,
+        judges=judges,
     )
     folder = workspace.examination(paper.id)
     if (folder / MANIFEST).exists():

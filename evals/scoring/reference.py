@@ -60,8 +60,13 @@ def word_f1(text: str, reference: str) -> float:
 def score_reference(instance: Mapping[str, Any], response: str) -> Score:
     """Compare the response's and the `baseline`'s likeness to `reference`."""
     reference = text_field(instance, "reference", "answer")
+    return score_likeness(response, text_field(instance, "baseline"), reference)
+
+
+def score_likeness(response: str, baseline: str, reference: str) -> Score:
+    """Compare a response's and a baseline's likeness to a reference."""
     ours = similarity(response, reference)
-    theirs = similarity(text_field(instance, "baseline"), reference)
+    theirs = similarity(baseline, reference)
     details = {"similarity": ours, "baseline_similarity": theirs}
     if abs(ours - theirs) <= TIE_WITHIN:
         return Score(0.5, None, "as close to the reference as the baseline", details)

@@ -26,7 +26,10 @@ document), `cluster` (the field that groups instances sharing a passage or templ
 (false: never use the chat template; by default it is used where the checkpoint has one),
 `system` (a system prompt), `hub` (`{path, name, splits, rename}`: where the data is when there is
 no local file), `description` (one line for `proctor tasks`), `source` (where settings come from),
-`requires` (what the task needs that Proctor does not have: it is listed, and said not to run).
+`requires` (what the task needs that Proctor does not have: it is listed, and said not to run),
+`category` (the field whose values get a mean each in the manifest's metrics), `judge` (how a model
+judges the task when `--judge` gives one, see `evals.judges.settings`; a task with a scorer as well
+is scored by that without one, a task without says that it needs a judge).
 Instances that code generates: `custom_dataset: !function module.name`, called with the metadata
 and `dataset_kwargs`, returns {split: evals.data.Documents} (see `arithmetic/`).
 

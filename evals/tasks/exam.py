@@ -59,6 +59,16 @@ class Exam:
         """lm-eval's kind of request: generate_until, multiple_choice, loglikelihood."""
         return str(self.task.OUTPUT_TYPE)
 
+    @property
+    def categories(self) -> dict[str, str]:
+        """Category by instance id, as the field that `metadata.category` names says it."""
+        field = self.meta.category
+        return {
+            instance.id: str(instance.document[field])
+            for instance in self.instances
+            if field and instance.document.get(field) not in (None, "")
+        }
+
     def conversations(self, chat: bool) -> Iterator[Conversation | list[Conversation]]:
         """Yield every instance's prompt in order; several for multiple-input tasks.
 

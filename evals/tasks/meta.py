@@ -14,6 +14,7 @@ from typing import Any
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
+from evals.judges.settings import JudgeSettings
 from proctor.errors import ProctorError, UsageError
 
 OWN_TASKS = Path(__file__).parent
@@ -49,6 +50,8 @@ class TaskMeta(BaseModel):
     metric: str | None = None
     filter: str | None = None
     hub: Hub | None = None
+    judge: JudgeSettings | None = None
+    category: str | None = None
 
     @classmethod
     def read(cls, metadata: Mapping[str, Any] | None, path: Path) -> TaskMeta:
@@ -60,7 +63,8 @@ class TaskMeta(BaseModel):
         try:
             return cls(**(metadata or {}))
         except ValidationError as error:
-            raise UsageError(f"{path}: metadata.{explain(error, cls, {'hub': Hub})}") from None
+            inner: dict[str, type[BaseModel]] = {"hub": Hub, "judge": JudgeSettings}
+            raise UsageError(f"{path}: metadata.{explain(error, cls, inner)}") from None
 
 
 def explain(

@@ -14,6 +14,7 @@ from harness.progress import progress_of
 
 if TYPE_CHECKING:
     from evals.backends import Engine
+    from evals.judges.model import Judge
     from evals.paper import Paper
     from evals.records import Checkpoint
     from evals.suites import Suite
@@ -57,6 +58,13 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, file_okay=False, path_type=Path),
     help="A folder with further tasks and suites.",
 )
+@click.option(
+    "--judge",
+    "judge_names",
+    multiple=True,
+    metavar="[KIND=]BACKEND:MODEL_OR_URL",
+    help="Who judges what needs a judge, such as hf:FOLDER or wildguard=server:URL; repeatable.",
+)
 @click.option("--allow-data-drift", is_flag=True, help="Accept data other than the suite pins.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and stop.")
 @workspace_option
@@ -65,6 +73,7 @@ def command(**options: Any) -> None:
     """Examine CHECKPOINTS on a suite; finished examinations are found again, not redone."""
     from evals.backends.opening import open_engine
     from harness.examinations import checkpoint_at
+    from harness.judges import open_judges
 
     suite = _suite(options["suite_name"], options["task_names"], options["include"])
     found = [checkpoint_at(folder) for folder in options["checkpoints"]]
@@ -75,19 +84,25 @@ def command(**options: Any) -> None:
         **{key: options[key] for key in ("batch_size", "replicas", "urls", "concurrency")},
     )
     try:
-        _work(engine, found, suite, options)
+        with open_judges(options["judge_names"], dtype=options["dtype"]) as judges:
+            _work(engine, found, suite, options, judges)
     finally:
         engine.close()
 
 
 def _work(
-    engine: Engine, checkpoints: Sequence[Checkpoint], suite: Suite, options: Mapping[str, Any]
+    engine: Engine,
+    checkpoints: Sequence[Checkpoint],
+    suite: Suite,
+    options: Mapping[str, Any],
+    judges: Mapping[str, Judge],
 ) -> None:
+    from evals.tallies import warnings_of
     from harness.examinations import examine_into
     from harness.store import Workspace
 
     names = ("limit", "fraction", "seed", "data_dir", "include", "allow_data_drift")
-    shared = {name: options[name] for name in names}
+    shared = {name: options[name] for name in names} | {"judges": judges}
     if options["dry_run"]:
         _show_plan(engine, checkpoints, suite, shared, options)
         return
@@ -110,6 +125,8 @@ def _work(
             )
         for name, reason in done[-1].manifest["missing"].items():
             log(f"proctor: left out {name}: {reason}")
+        for warning in warnings_of(done[-1].manifest):
+            log(f"proctor: warning: {warning}")
     if options["as_json"]:
         print_json({"examinations": [_document(one) for one in done]})
         return
@@ -187,7 +204,10 @@ def _planned(paper: Paper, engine: str, workspace: Path) -> dict[str, Any]:
 
 
 def _document(examination: StoredExamination) -> dict[str, Any]:
-    return {**examination.manifest, "folder": str(examination.folder), "fresh": examination.fresh}
+    from evals.tallies import warnings_of
+
+    about = {"folder": str(examination.folder), "fresh": examination.fresh}
+    return {**examination.manifest, **about, "warnings": warnings_of(examination.manifest)}
 
 
 def _show(examination: StoredExamination) -> None:
@@ -198,6 +218,11 @@ def _show(examination: StoredExamination) -> None:
         limit = f", only {task['limit']} of the task" if task["limit"] else ""
         errors = f", {task['errors']} errors" if task["errors"] else ""
         click.echo(printable(f"  {name:<24}{_score(task)}{limit}{errors}"))
+        for metric, value in task.get("metrics", {}).items():
+            click.echo(printable(f"    {metric:<32}{value:.4f}"))
+    safety = manifest.get("summary", {}).get("safety_macro_average")
+    if safety is not None:
+        click.echo(f"  {'safety, macro average':<24}{safety:.4f}")
 
 
 def _score(task: Any) -> str:

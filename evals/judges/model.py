@@ -1,0 +1,70 @@
+"""A model that judges: an engine, who it is, and how it is asked.
+
+Its answers go to the same cache as those of the examined model, so a killed examination asks a
+judge nothing twice either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Protocol
+
+from evals.records import Checkpoint, Response, Sampling, replace_surrogates
+
+if TYPE_CHECKING:
+    from evals.backends import Engine
+
+
+class Cache(Protocol):
+    """Where responses survive a crash; see `evals.examiner.ResponseCache`."""
+
+    def get(self, keys: Sequence[str]) -> Mapping[str, Response]:
+        """Return the responses that are known, by key."""
+        ...
+
+    def put(self, batch: Mapping[str, Response]) -> None:
+        """Keep a batch."""
+        ...
+
+
+@dataclass(frozen=True)
+class Judge:
+    """A judge: the checkpoint that the engine holds."""
+
+    checkpoint: Checkpoint
+    engine: Engine
+
+    @property
+    def title(self) -> str:
+        """Who judges, as the record says it: name, digest, engine."""
+        digest = self.checkpoint.digest[:12]
+        return f"{self.checkpoint.name}@{digest} on {self.engine.name} {self.engine.dtype}"
+
+    def ask(self, questions: Sequence[str], max_tokens: int, cache: Cache) -> list[Response]:
+        """Return the greedy answer to every question, in order; each text is asked once.
+
+        A question that cannot be answered comes back with its `error`, which is not kept.
+        """
+        from evals.paper import generation_part, response_keys
+
+        key = response_keys(self.checkpoint, self.engine)
+        sampling = Sampling(max_tokens=max_tokens)
+        asked = {q: generation_part(self._rendered(q), sampling, 0, key) for q in questions}
+        answers = dict(cache.get([part.key for part in asked.values()]))
+        wanted = [part for part in asked.values() if part.key not in answers]
+        for batch in self.engine.generate([part.request for part in wanted], sampling):
+            fresh = {
+                wanted[place].key: answer._replace(text=replace_surrogates(answer.text))
+                for place, answer in batch
+            }
+            answers |= fresh
+            kept = {name: answer for name, answer in fresh.items() if answer.error is None}
+            if kept:
+                cache.put(kept)
+        return [answers[asked[question].key] for question in questions]
+
+    def _rendered(self, question: str) -> str:
+        if not self.engine.has_chat_template:
+            return question
+        return self.engine.render([{"role": "user", "content": question}], False)
