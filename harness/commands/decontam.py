@@ -202,3 +202,45 @@ def audit_command(
     for row in pick(found.matches, EVIDENCE_LINES):
         click.echo("\n" + printable(text_evidence(row)))
     return Exit.DONE
+
+
+@command.command("duplicates")
+@click.argument("sources", nargs=-1, required=True)
+@click.option(
+    "--threshold",
+    type=click.FloatRange(0, 1, min_open=True),
+    default=0.8,
+    show_default=True,
+    help="Of the Jaccard similarity of three-token shingles.",
+)
+@click.option("--field", multiple=True, help="Field of the source to read; guessed if not given.")
+@click.option("--out", type=click.Path(dir_okay=False, path_type=Path), help="Write them as JSONL.")
+@json_option
+def duplicates_command(
+    sources: tuple[str, ...],
+    threshold: float,
+    field: tuple[str, ...],
+    out: Path | None,
+    as_json: bool,
+) -> int:
+    """Documents that nearly repeat an earlier one, inside a source or between sources."""
+    from decontam.duplicates import near_duplicates
+    from proctor.digest import canonical_json
+    from proctor.files import write_atomically
+
+    named = {name: name for name in dict.fromkeys(sources)}
+    found = list(near_duplicates(named, threshold=threshold, fields=list(field) or None))
+    if out:
+        write_atomically(out, b"".join(canonical_json(d._asdict()) + b"\n" for d in found))
+    if as_json:
+        print_json({"threshold": threshold, "duplicates": [d._asdict() for d in found]})
+        return Exit.DONE
+    for d in found[:EVIDENCE_LINES]:
+        click.echo(
+            printable(
+                f"{d.source} line {d.document + 1} repeats {d.of_source} line "
+                f"{d.of_document + 1} (similarity {d.similarity:.2f})"
+            )
+        )
+    click.echo(f"{len(found):,} documents repeat an earlier one")
+    return Exit.DONE
