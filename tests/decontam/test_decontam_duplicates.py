@@ -14,20 +14,10 @@ from decontam.duplicates import jaccard, near_duplicates, shingles
 from harness.commands.decontam import command
 from proctor.errors import UsageError
 
-WORDS = [
-    "river",
-    "stone",
-    "cloud",
-    "amber",
-    "violet",
-    "meadow",
-    "lantern",
-    "copper",
-    "anchor",
-    "willow",
-    "ember",
-    "saddle",
-]
+WORDS = (
+    *("river", "stone", "cloud", "amber", "violet", "meadow"),
+    *("lantern", "copper", "anchor", "willow", "ember", "saddle"),
+)
 
 
 @pytest.fixture
