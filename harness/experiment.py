@@ -141,6 +141,8 @@ class Experiment(_Strict):
     def _names_known(self) -> Experiment:
         check_id(self.name, "the experiment name")
         check_id(self.alias, "the alias")
+        for source in self.sources:
+            check_id(source, "the source name")
         names = [stage.name for stage in self.stages]
         if len(set(names)) != len(names):
             raise ValueError("two stages have the same name; give each its own")

@@ -10,15 +10,16 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.experiment import Decontamination
 from harness.gate.contamination import Contamination, ScanRow
 from harness.loop.materials import SourceFile
 from harness.loop.progress import Progress
+from harness.scans import ShardFolder
 from harness.store import Workspace, work_id
 from proctor.digest import digest_file
-from proctor.files import folder_atomically, read_json, write_atomically
+from proctor.files import folder_atomically, read_json
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -50,13 +51,6 @@ class FinishedScan:
     def cleaned(self, source: str) -> Path:
         """Return the copy of a source without the documents that hold an exam."""
         return self.folder / "clean" / f"{source}.jsonl"
-
-    def matched_lines(self, source: str) -> set[int]:
-        """Return the lines of a source in which an instance of any exam was found."""
-        import pyarrow.compute as pc
-
-        mine = self.matches.filter(pc.equal(self.matches["source"], source))
-        return set(mine["document"].to_pylist())
 
     def contamination(
         self, used: Sequence[Provenance], touched: frozenset[str] = frozenset()
@@ -90,22 +84,6 @@ class FinishedScan:
         return [row for row in rows if row["document"] in lines.get(row["source"], ())]
 
 
-class _Shards:
-    """Keeps finished shards of a scan in a folder."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-
-    def has(self, shard: str) -> bool:
-        return (self.folder / shard).is_file()
-
-    def get(self, shard: str) -> bytes:
-        return (self.folder / shard).read_bytes()
-
-    def put(self, shard: str, data: bytes) -> None:
-        write_atomically(self.folder / shard, data)
-
-
 def scan_sources(
     sources: Mapping[str, SourceFile],
     exams: Sequence[Exam],
@@ -131,10 +109,16 @@ def scan_sources(
         with progress.work(
             f"scan of {len(sources)} sources against {len(exams)} exams by rule {rule.name}"
         ):
-            _scan(folder, sources, exams, rule, workspace)
+            _scan(folder, sources, exams, rule, settings.clean, workspace)
     import pyarrow.parquet as pq
 
     manifest = read_json(folder / "manifest.json")
+    for name, source in manifest["sources"].items():
+        for bad in source["quarantined"][:1]:
+            progress.say(
+                f"source {name}: {source['quarantined_count']} lines put aside, the first is line "
+                f"{bad['line'] + 1}: {bad['reason']}"
+            )
     return FinishedScan(identity, folder, manifest, pq.read_table(folder / "matches.parquet"))
 
 
@@ -143,33 +127,29 @@ def _scan(
     sources: Mapping[str, SourceFile],
     exams: Sequence[Exam],
     rule: Rule,
+    mode: Literal["drop-document", "drop-turn", "mask"],
     workspace: Workspace,
 ) -> None:
     identity = folder.name
     import pyarrow.parquet as pq
 
+    from decontam.clean import clean
     from decontam.scan import scan
 
     found = scan(
         {one.name: one.path for one in sources.values()},
         exams,
         rule,
-        sink=_Shards(workspace.scratch("shards", identity)),
+        sink=ShardFolder(workspace.scratch("shards", identity)),
         index_cache=workspace.root / "indexes",
     )
     folder.parent.mkdir(parents=True, exist_ok=True)
     with folder_atomically(folder) as unfinished:
         pq.write_table(found.matches, unfinished / "matches.parquet")
         manifest = dict(found.manifest) | {"id": identity, "cleaned": {}}
-        whole = FinishedScan(identity, folder, manifest, found.matches)
-        (unfinished / "clean").mkdir()
+        copies = unfinished / "clean"
         for one in sources.values():
-            copy = unfinished / "clean" / f"{one.name}.jsonl"
-            _write_without(one.path, whole.matched_lines(one.name), copy)
-            manifest["cleaned"][one.name] = digest_file(copy)
+            held = clean(one.name, one.path, found.matches, mode, copies)
+            held.path.rename(copies / f"{one.name}.jsonl")
+            manifest["cleaned"][one.name] = digest_file(copies / f"{one.name}.jsonl")
         (unfinished / "manifest.json").write_text(json.dumps(manifest, indent=1, sort_keys=True))
-
-
-def _write_without(path: Path, dropped: set[int], out: Path) -> None:
-    with path.open("rb") as lines, out.open("wb") as kept:
-        kept.writelines(line for number, line in enumerate(lines) if number not in dropped)
