@@ -15,6 +15,7 @@ from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Protocol
 
 from evals.backends import Batch, Engine
+from evals.cache import ResponseCache
 from evals.judges.model import Judge
 from evals.marking import Answered, Mark, Marking
 from evals.paper import Paper, Part, Question, prepare
@@ -33,18 +34,6 @@ _WINDOW = 4096
 
 # (task of the last row, questions done, questions in all)
 Progress = Callable[[str, int, int], None]
-
-
-class ResponseCache(Protocol):
-    """Where responses survive a crash."""
-
-    def get(self, keys: Sequence[str]) -> Mapping[str, Response]:
-        """Return the responses that are known, by key."""
-        ...
-
-    def put(self, batch: Mapping[str, Response]) -> None:
-        """Keep a batch; once this returns, no crash loses it."""
-        ...
 
 
 class Sink(Protocol):

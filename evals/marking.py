@@ -14,7 +14,7 @@ from evals.tasks.exam import Exam
 from proctor.errors import ProctorError, UsageError
 
 if TYPE_CHECKING:
-    from evals.judges.model import Cache
+    from evals.cache import ResponseCache
     from evals.paper import Paper, Question
     from evals.scoring import Scorer
 
@@ -87,7 +87,7 @@ def marker(exam: Exam) -> Marker:
 class Marking:
     """Marks answered questions of a paper in batches: by scorer, by lm-eval, or by a judge."""
 
-    def __init__(self, paper: Paper, cache: Cache) -> None:
+    def __init__(self, paper: Paper, cache: ResponseCache) -> None:
         self.paper = paper
         self.cache = cache
         self._markers: dict[int, Callable[[Sequence[Answered]], list[Mark]]] = {}

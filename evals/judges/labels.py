@@ -10,9 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple
 
+from evals.cache import ResponseCache
 from evals.judges.agreement import Agreement, agreement
 from evals.judges.marking import Docket, pair_docket, safety_docket
-from evals.judges.model import Cache, Judge
+from evals.judges.model import Judge
 from evals.judges.settings import JudgeSettings
 from evals.marking import Mark
 from evals.scoring.result import text_field
@@ -37,7 +38,7 @@ class Judged(NamedTuple):
 
 
 def judge_lines(
-    lines: Sequence[Mapping[str, Any]], settings: JudgeSettings, judge: Judge, cache: Cache
+    lines: Sequence[Mapping[str, Any]], settings: JudgeSettings, judge: Judge, cache: ResponseCache
 ) -> list[Judged]:
     """Judge stored responses, in order.
 

@@ -9,8 +9,9 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple
 
+from evals.cache import ResponseCache
 from evals.judges import pairwise, wildguard
-from evals.judges.model import Cache, Judge
+from evals.judges.model import Judge
 from evals.judges.settings import JudgeSettings
 from evals.marking import Mark
 from evals.records import Response
@@ -40,7 +41,7 @@ def judged_scorer(settings: JudgeSettings, judge: Judge) -> tuple[str, str]:
 class JudgedMarker:
     """Scores a task's responses by its judge."""
 
-    def __init__(self, exam: Exam, judge: Judge, cache: Cache) -> None:
+    def __init__(self, exam: Exam, judge: Judge, cache: ResponseCache) -> None:
         if exam.meta.judge is None:
             raise ProctorError(f"task {exam.name} names no judge: add metadata.judge to its file")
         self.exam = exam

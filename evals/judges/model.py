@@ -6,26 +6,15 @@ judge nothing twice either.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
+from evals.cache import ResponseCache
 from evals.records import Checkpoint, Response, Sampling, replace_surrogates
 
 if TYPE_CHECKING:
     from evals.backends import Engine
-
-
-class Cache(Protocol):
-    """Where responses survive a crash; see `evals.examiner.ResponseCache`."""
-
-    def get(self, keys: Sequence[str]) -> Mapping[str, Response]:
-        """Return the responses that are known, by key."""
-        ...
-
-    def put(self, batch: Mapping[str, Response]) -> None:
-        """Keep a batch."""
-        ...
 
 
 @dataclass(frozen=True)
@@ -41,7 +30,9 @@ class Judge:
         digest = self.checkpoint.digest[:12]
         return f"{self.checkpoint.name}@{digest} on {self.engine.name} {self.engine.dtype}"
 
-    def ask(self, questions: Sequence[str], max_tokens: int, cache: Cache) -> list[Response]:
+    def ask(
+        self, questions: Sequence[str], max_tokens: int, cache: ResponseCache
+    ) -> list[Response]:
         """Return the greedy answer to every question, in order; each text is asked once.
 
         A question that cannot be answered comes back with its `error`, which is not kept.
