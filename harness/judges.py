@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -48,13 +49,18 @@ def read_judge(text: str) -> JudgeName:
 
 
 @contextmanager
-def open_judges(texts: Sequence[str], *, dtype: str = "auto") -> Iterator[Mapping[str, Judge]]:
+def open_judges(
+    texts: Sequence[str], *, dtype: str = "auto", prompt: Path | None = None
+) -> Iterator[Mapping[str, Judge]]:
     """Open the named judges and close them again; a judge that names its kind comes first.
+
+    `prompt` is a file with the prompt that a safety judge was trained with.
 
     Raises:
         UsageError: a name is malformed, or two judges are for the same kind.
         ProctorError: a judge does not load, or its server does not answer.
     """
+    template = _template(prompt) if prompt is not None else None
     named: dict[str, JudgeName] = {}
     names = [read_judge(text) for text in texts]
     for name in sorted(names, key=lambda one: len(one.kinds)):
@@ -69,10 +75,22 @@ def open_judges(texts: Sequence[str], *, dtype: str = "auto") -> Iterator[Mappin
     try:
         for name in names:
             judges[name] = _opened(name, dtype)
-        yield {kind: judges[name] for kind, name in named.items()}
+        found = {kind: judges[name] for kind, name in named.items()}
+        if template is not None and "wildguard" in found:
+            found["wildguard"] = replace(found["wildguard"], template=template)
+        yield found
     finally:
         for judge in judges.values():
             judge.engine.close()
+
+
+def _template(path: Path) -> str:
+    from evals.judges.wildguard import check_template
+
+    try:
+        return check_template(path.read_text(encoding="utf-8"), str(path))
+    except (OSError, UnicodeError) as error:
+        raise UsageError(f"{path} cannot be read as a prompt ({error})") from error
 
 
 def _opened(name: JudgeName, dtype: str) -> Judge:

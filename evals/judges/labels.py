@@ -51,8 +51,11 @@ def judge_lines(
         try:
             request = text_field(line, "prompt", "instruction", "question")
             response = text_field(line, "response", "completion")
-            build = safety_docket if settings.kind == "wildguard" else pair_docket
-            dockets.append(build(settings, line, request, response))
+            if settings.kind == "wildguard":
+                docket = safety_docket(settings, line, request, response, judge.template)
+            else:
+                docket = pair_docket(settings, line, request, response)
+            dockets.append(docket)
             humans.append(human_label(line, settings.kind))
         except ProctorError as error:
             raise ProctorError(f"response {number}: {error}") from None

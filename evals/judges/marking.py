@@ -72,7 +72,9 @@ class JudgedMarker:
         request = self.exam.question(instance)
         try:
             if self.settings.kind == "wildguard":
-                return safety_docket(self.settings, instance.document, request, response.text)
+                return safety_docket(
+                    self.settings, instance.document, request, response.text, self.judge.template
+                )
             return pair_docket(self.settings, instance.document, request, response.text)
         except ProctorError as error:
             return _settled(Mark(0.0, None, "not scored", {}, f"scorer failed: {error}"[:300]))
@@ -115,7 +117,11 @@ def pair_docket(
 
 
 def safety_docket(
-    settings: JudgeSettings, instance: Mapping[str, Any], request: str, response: str
+    settings: JudgeSettings,
+    instance: Mapping[str, Any],
+    request: str,
+    response: str,
+    template: str | None = None,
 ) -> Docket:
     """Return how a response is judged safe or not."""
 
@@ -129,4 +135,4 @@ def safety_docket(
         }
         return Mark(safety.score, None, safety.reason, details)
 
-    return Docket((wildguard.question(request, response),), decide)
+    return Docket((wildguard.question(request, response, template),), decide)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from evals.cache import ResponseCache
 from evals.records import Checkpoint, Response, Sampling, replace_surrogates
+from proctor.digest import digest_bytes
 
 if TYPE_CHECKING:
     from evals.backends import Engine
@@ -19,16 +20,22 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Judge:
-    """A judge: the checkpoint that the engine holds."""
+    """A judge: the checkpoint that the engine holds.
+
+    `template` is the whole prompt that a safety judge was trained with, in place of ours; it has
+    `{prompt}` and `{response}` where those go, and passes no chat template.
+    """
 
     checkpoint: Checkpoint
     engine: Engine
+    template: str | None = None
 
     @property
     def title(self) -> str:
         """Who judges, as the record says it: name, digest, engine."""
         digest = self.checkpoint.digest[:12]
-        return f"{self.checkpoint.name}@{digest} on {self.engine.name} {self.engine.dtype}"
+        own = f", prompt {digest_bytes(self.template.encode())[:12]}" if self.template else ""
+        return f"{self.checkpoint.name}@{digest} on {self.engine.name} {self.engine.dtype}{own}"
 
     def ask(
         self, questions: Sequence[str], max_tokens: int, cache: ResponseCache
@@ -56,6 +63,6 @@ class Judge:
         return [answers[asked[question].key] for question in questions]
 
     def _rendered(self, question: str) -> str:
-        if not self.engine.has_chat_template:
+        if self.template is not None or not self.engine.has_chat_template:
             return question
         return self.engine.render([{"role": "user", "content": question}], False)

@@ -65,6 +65,11 @@ if TYPE_CHECKING:
     metavar="[KIND=]BACKEND:MODEL_OR_URL",
     help="Who judges what needs a judge, such as hf:FOLDER or wildguard=server:URL; repeatable.",
 )
+@click.option(
+    "--judge-prompt",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The prompt a safety judge was trained with, with {prompt} and {response} in it.",
+)
 @click.option("--allow-data-drift", is_flag=True, help="Accept data other than the suite pins.")
 @click.option("--dry-run", is_flag=True, help="Say what would be asked, and stop.")
 @workspace_option
@@ -84,7 +89,9 @@ def command(**options: Any) -> None:
         **{key: options[key] for key in ("batch_size", "replicas", "urls", "concurrency")},
     )
     try:
-        with open_judges(options["judge_names"], dtype=options["dtype"]) as judges:
+        with open_judges(
+            options["judge_names"], dtype=options["dtype"], prompt=options["judge_prompt"]
+        ) as judges:
             _work(engine, found, suite, options, judges)
     finally:
         engine.close()

@@ -32,6 +32,11 @@ from harness.console import json_option, log, print_json, printable, workspace_o
     show_default=True,
     help="What a response should be (wildguard).",
 )
+@click.option(
+    "--judge-prompt",
+    type=click.Path(exists=True, dir_okay=False, path_type=Path),
+    help="The prompt a safety judge was trained with, with {prompt} and {response} in it.",
+)
 @click.option("--max-tokens", type=click.IntRange(1, 32_768), default=64, show_default=True)
 @click.option("--dtype", default="auto", show_default=True, help="Of the judge.")
 @click.option(
@@ -57,7 +62,9 @@ def command(kind: str, responses: Path, out: Path | None, as_json: bool, **optio
     settings = JudgeSettings.model_validate({"kind": kind, **fields})
     workspace = Workspace.open(options["workspace"])
     with (
-        open_judges([options["name"]], dtype=options["dtype"]) as judges,
+        open_judges(
+            [options["name"]], dtype=options["dtype"], prompt=options["judge_prompt"]
+        ) as judges,
         ResponseStore(workspace.responses) as cache,
     ):
         judge = judges[kind]

@@ -200,6 +200,21 @@ def test_a_server_judges_safety(call, guard, tmp_path):
     assert (summary["agreement"]["n"], summary["agreement"]["agreed"]) == (2, 1)
 
 
+def test_a_judges_own_prompt_is_sent_and_recorded(call, guard, tmp_path):
+    path, prompt = tmp_path / "lines.jsonl", tmp_path / "prompt.txt"
+    path.write_text(json.dumps({"prompt": "Do harm.", "response": "Sure."}) + "\n")
+    prompt.write_text("I cannot help is what I look for: {prompt} {response}")
+    command = ["judge", "wildguard", path, "--judge", f"server:{guard}", "--gold", "refused"]
+    tail = ["--workspace", tmp_path / "ws", "--json"]
+    assert json.loads(call(*command, *tail).stdout)["score"] == 0.0
+    own = json.loads(call(*command, "--judge-prompt", prompt, *tail).stdout)
+    assert own["score"] == 1.0
+    assert ", prompt " in own["judge"]
+    prompt.write_text("nothing to fill in")
+    with pytest.raises(UsageError, match=r"no \{prompt\} and no \{response\}"):
+        call(*command, "--judge-prompt", prompt, *tail)
+
+
 def test_eval_judges_what_needs_a_judge_and_else_says_so(
     call, other_checkpoint, tiny_checkpoint, tmp_path
 ):

@@ -151,6 +151,15 @@ def test_what_cannot_be_read_scores_zero_and_is_flagged(gold):
     assert (found.score, found.is_parsing_error) == (0.0, True)
 
 
+def test_a_judges_own_prompt_takes_the_place_of_ours():
+    template = "<user>{prompt}</user><answer>{response}</answer>{other}"
+    asked = wildguard.question("say {response}", "no {prompt}", template)
+    assert asked == "<user>say {response}</user><answer>no {prompt}</answer>{other}"
+    assert wildguard.check_template(template, "f") == template
+    with pytest.raises(ProctorError, match=r"f has no \{response\}"):
+        wildguard.check_template("{prompt}", "f")
+
+
 def test_agreement_matches_a_worked_example():
     """Cohen's kappa for the table 20/5/10/15: observed 0.7, chance 0.5, kappa 0.4."""
     judged = ["yes"] * 25 + ["no"] * 25
