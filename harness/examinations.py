@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from evals.examiner import Examination, Progress, Sink
     from evals.judges.model import Judge
     from evals.records import Checkpoint
+    from evals.rounds import Rounds
     from evals.suites import Suite
 
 MANIFEST = "manifest.json"
@@ -58,6 +59,16 @@ def checkpoint_at(folder: Path, name: str | None = None) -> Checkpoint:
     return Checkpoint(folder, digest, name or folder.resolve().name)
 
 
+def stored_examination(workspace: Workspace, identity: str) -> StoredExamination:
+    """Return an examination of the workspace.
+
+    Raises:
+        ProctorError: it is not there, or its manifest cannot be read.
+    """
+    folder = workspace.examination(identity)
+    return StoredExamination(identity, folder, read_json(folder / MANIFEST), fresh=False)
+
+
 def examine_into(
     workspace: Workspace,
     checkpoint: Checkpoint,
@@ -74,6 +85,7 @@ def examine_into(
     allow_data_drift: bool = False,
     progress: Progress | None = None,
     sink: Sink | None = None,
+    rounds: Rounds | None = None,
     judges: Mapping[str, Judge] = MappingProxyType({}),
 ) -> StoredExamination:
     """Run a suite on a checkpoint, or find the examination where it was finished before.
@@ -82,6 +94,8 @@ def examine_into(
     before the first response is asked for (by the caller where `look_taken` is set). An
     examination that a sink stopped early is stored under its own id, never as the whole one.
     `judges` has the judge of each kind of judging, for tasks that are judged by a model.
+    With `rounds` (see `evals.examiner.sit`) the rows go to the sink even where the examination is
+    finished: from the cache of responses, so that the sink decides as it did the first time.
 
     Raises:
         UsageError: the suite is unseen and `unseen` is not set.
@@ -109,8 +123,8 @@ def examine_into(
         judges=judges,
     )
     folder = workspace.examination(paper.id)
-    if (folder / MANIFEST).exists():
-        return StoredExamination(paper.id, folder, read_json(folder / MANIFEST), fresh=False)
+    if rounds is None and (folder / MANIFEST).exists():
+        return stored_examination(workspace, paper.id)
     if suite.role == "unseen" and not look_taken:
         take_look(
             Ledger(workspace.ledger),
@@ -123,12 +137,12 @@ def examine_into(
             settings=paper.id,
         )
     with ResponseStore(workspace.responses) as cache:
-        examination = sit(paper, engine, cache, sink, progress=progress)
+        examination = sit(paper, engine, cache, sink, progress=progress, rounds=rounds)
     return store_examination(workspace, examination)
 
 
 def store_examination(workspace: Workspace, examination: Examination) -> StoredExamination:
-    """Write an examination as a whole; a stopped one gets an id of its own.
+    """Write an examination as a whole, unless it is there; a stopped one gets an id of its own.
 
     Raises:
         ProctorError: the disk refuses; the responses are kept in any case.
@@ -140,6 +154,8 @@ def store_examination(workspace: Workspace, examination: Examination) -> StoredE
         scored = {name: task["scored"] for name, task in manifest["tasks"].items()}
         manifest["id"] = digest_json({"id": manifest["id"], "scored": scored})[:32]
     folder = workspace.examination(str(manifest["id"]))
+    if (folder / MANIFEST).exists():
+        return stored_examination(workspace, str(manifest["id"]))
     with folder_atomically(folder) as fresh:
         pq.write_table(examination.rows, fresh / SAMPLES, compression="zstd")
         (fresh / MANIFEST).write_text(json.dumps(manifest, indent=2, sort_keys=True))

@@ -102,6 +102,7 @@ class Gate(BaseModel):
 
     `spend` divides alpha over successive candidates held against the same incumbent; `errors`
     says, before any is seen, whether an answer that errored blocks the verdict or counts as 0.
+    With `early` the candidates of a run's stages are examined only until their verdict is known.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -109,6 +110,7 @@ class Gate(BaseModel):
     alpha: Annotated[float, Field(gt=0.0, lt=0.5)] = 0.05
     spend: bool = True
     errors: Literal["block", "wrong"] = "block"
+    early: bool = False
     rules: tuple[Rule, ...]
 
     @field_validator("rules", mode="before")

@@ -15,6 +15,7 @@ from harness.store import Workspace
 if TYPE_CHECKING:
     from evals.backends import Engine
     from evals.suites import Suite
+    from harness.loop.early import EarlyStop
 
 
 @dataclass
@@ -31,9 +32,17 @@ class Examiner:
     _engine: Engine | None = field(default=None, init=False)
 
     def examine(
-        self, checkpoint: str, name: str, suite: Suite, *, unseen: bool = False
+        self,
+        checkpoint: str,
+        name: str,
+        suite: Suite,
+        *,
+        unseen: bool = False,
+        early: EarlyStop | None = None,
     ) -> StoredExamination:
         """Examine a checkpoint of the workspace; a look at unseen must be recorded already.
+
+        With `early` the examination goes in its rounds and ends where it says so.
 
         Raises:
             ProctorError: no task can be asked, or the engine cannot load the checkpoint.
@@ -53,6 +62,8 @@ class Examiner:
                 look_taken=unseen,
                 data_dir=self.data_dir,
                 include=self.include,
+                sink=early,
+                rounds=None if early is None else early.rounds,
                 progress=lambda task, done, total: tick(done, total, task),
             )
         for task, reason in stored.manifest["missing"].items():

@@ -6,13 +6,14 @@ neither judges nor looks twice.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
-from harness.examinations import StoredExamination
+from harness.examinations import StoredExamination, stored_examination
 from harness.gate.contamination import Contamination
 from harness.ledger import Ledger
+from harness.loop.judged import Examined, Judged
 from harness.loop.scanning import FinishedScan
 from harness.loop.training import Trained
 from harness.store import Workspace, work_id
@@ -22,61 +23,11 @@ if TYPE_CHECKING:
     from harness.gate.pairing import Pairing
     from harness.gate.rules import Gate
     from harness.gate.verdict import Verdict
+    from harness.loop.early import EarlyStop
 
 VERDICT = "verdict"
 VERDICTS = "verdicts"
-
-
-@dataclass(frozen=True)
-class Examined:
-    """A checkpoint with its examinations."""
-
-    name: str
-    checkpoint: str
-    dev: StoredExamination
-    unseen: StoredExamination | None = None
-
-
-@dataclass(frozen=True)
-class Judged:
-    """A candidate's verdict as the ledger holds it; `ledger` is the number of the record."""
-
-    name: str
-    checkpoint: str
-    verdict: Mapping[str, Any]
-    ledger: int
-
-    @property
-    def passed(self) -> bool:
-        """Whether every rule passed that could be judged at this point."""
-        return bool(self.verdict["verdict"] == "promote" or self.verdict["awaits_unseen"])
-
-    @property
-    def gain(self) -> float:
-        """The largest lower bound of a gain on a target task."""
-        lows = [r["low"] for r in self.verdict["rules"] if r["rule"] == "better"]
-        return max((low for low in lows if low is not None), default=0.0)
-
-    def sentence(self) -> str:
-        """Say the verdict and what decided it, for a person."""
-        verdict, reason = self.verdict["verdict"], self.verdict["reason"]
-        if self.passed:
-            return "passed" if self.verdict["awaits_unseen"] else "promote"
-        return f"{verdict} ({reason}): " + "; ".join(self.deciding()[:3])
-
-    def deciding(self) -> list[str]:
-        """Return the messages that decided: what was gained, or else what stood in the way."""
-        outcome = {"reject": "fail", "inconclusive": "undecided", "promote": "pass"}[
-            "promote" if self.passed else self.verdict["verdict"]
-        ]
-        rules = {c["rule"] for c in self.verdict["clauses"] if c["outcome"] == outcome}
-        rules = rules & {"better"} if self.passed else rules
-        found = [
-            r["message"]
-            for r in self.verdict["rules"]
-            if r["rule"] in rules and r["outcome"] == outcome
-        ]
-        return found or [p["message"] for p in self.verdict["problems"]]
+EARLY = "stage, early"
 
 
 @dataclass(frozen=True)
@@ -108,6 +59,70 @@ class Bench:
         ]
         return self._judge("stage", examined, submissions, incumbent)
 
+    def judge_early(
+        self,
+        candidates: Sequence[tuple[Trained, str]],
+        behind: Sequence[Trained],
+        incumbent: Examined,
+        examine: Callable[[str, str, EarlyStop], StoredExamination],
+    ) -> list[tuple[Examined, Judged]]:
+        """Examine the candidates of a stage, each with its title, until their verdicts are known.
+
+        All of them are one look, written down before the first is asked anything. A verdict is
+        found again by all that decides it, which is known before the examination.
+        """
+        from harness.gate.early import LOOKS
+
+        checkpoints = [trained.checkpoint for trained, _ in candidates]
+        found = []
+        for trained, title in candidates:
+            used = self._behind(*behind, trained)
+            identity = work_id(
+                "verdict",
+                {
+                    "occasion": EARLY,
+                    "gate": self._rules(),
+                    "looks": LOOKS,
+                    "scan": self.scan.id,
+                    "candidate": trained.checkpoint,
+                    "candidates": sorted(checkpoints),
+                    "against": _evidence_ids(incumbent),
+                    "contamination": _matched(used),
+                },
+            )
+            note = self.workspace.find_note(VERDICTS, identity)
+            if note is None:
+                look = self._look("dev", incumbent, checkpoints, incumbent.dev)
+                stop = self._early_stop(trained.checkpoint, len(candidates), incumbent, look, used)
+                examined = Examined(
+                    title, trained.checkpoint, examine(trained.checkpoint, title, stop)
+                )
+                judged = self._record(identity, EARLY, [examined], [stop.verdict()], stop.record())
+                found.append((examined, judged[0]))
+                self.workspace.write_note(
+                    VERDICTS,
+                    identity,
+                    {"verdicts": [asdict(judged[0])], "examination": examined.dev.id},
+                )
+            else:
+                stored = stored_examination(self.workspace, note["examination"])
+                one = Judged(**note["verdicts"][0])
+                found.append((Examined(title, trained.checkpoint, stored), one))
+        return found
+
+    def _early_stop(
+        self,
+        candidate: str,
+        candidates: int,
+        incumbent: Examined,
+        look: int,
+        contamination: Contamination,
+    ) -> EarlyStop:
+        from harness.loop.early import EarlyStop, share_of_alpha
+
+        gate = share_of_alpha(self.gate, candidates)
+        return EarlyStop(gate, incumbent.dev, candidate, incumbent.checkpoint, look, contamination)
+
     def judge_final(
         self, behind: Sequence[Trained], candidate: Examined, champion: Examined
     ) -> Judged:
@@ -117,7 +132,7 @@ class Bench:
         pairing, look = self._pair(candidate, champion), 1
         if candidate.unseen is not None and champion.unseen is not None:
             pairing = pairing + _pair(candidate.unseen, champion.unseen, self.gate.errors)
-            look = self._look("unseen", champion, [candidate])
+            look = self._look("unseen", champion, [candidate.checkpoint], candidate.unseen)
         submission = Submission(candidate.checkpoint, pairing, self._behind(*behind), look)
         return self._judge("final", [candidate], [submission], champion)[0]
 
@@ -135,18 +150,22 @@ class Bench:
             suite_digest=suite.digest,
         )
 
-    def _look(self, role: Any, incumbent: Examined, candidates: Sequence[Examined]) -> int:
+    def _look(
+        self,
+        role: Any,
+        incumbent: Examined,
+        candidates: Sequence[str],
+        examination: StoredExamination,
+    ) -> int:
         from harness.gate.looks import take_look
 
-        examination = candidates[0].unseen if role == "unseen" else candidates[0].dev
-        assert examination is not None
         suite = examination.manifest["suite"]
         return take_look(
             self.ledger,
             role=role,
             alias=self.alias,
             against=incumbent.checkpoint,
-            candidates=[one.checkpoint for one in candidates],
+            candidates=candidates,
             suite=suite["name"],
             suite_digest=suite["digest"],
         )
@@ -169,7 +188,7 @@ class Bench:
             "verdict",
             {
                 "occasion": occasion,
-                "gate": self.gate.model_dump(mode="json", serialize_as_any=True),
+                "gate": self._rules(),
                 "scan": self.scan.id,
                 "examinations": [_evidence_ids(one) for one in (*candidates, incumbent)],
                 "contamination": [_contamination_of(one) for one in submissions],
@@ -177,7 +196,8 @@ class Bench:
         )
         note = self.workspace.find_note(VERDICTS, identity)
         if note is None:
-            look = self._look("dev", incumbent, candidates)
+            checkpoints = [one.checkpoint for one in candidates]
+            look = self._look("dev", incumbent, checkpoints, candidates[0].dev)
             verdicts = judge_many(self.gate, submissions, look, against=incumbent.checkpoint)
             judged = self._record(identity, occasion, candidates, verdicts)
             note = self.workspace.write_note(
@@ -187,6 +207,10 @@ class Bench:
 
     def _pair(self, candidate: Examined, incumbent: Examined) -> Pairing:
         return _pair(candidate.dev, incumbent.dev, self.gate.errors)
+
+    def _rules(self) -> dict[str, Any]:
+        """Return what of the gate decides a verdict; whether it is reached early is not of it."""
+        return self.gate.model_dump(mode="json", serialize_as_any=True, exclude={"early"})
 
     def _behind(self, *trained: Trained) -> Contamination:
         used = [one for training in trained for one in training.used]
@@ -198,6 +222,7 @@ class Bench:
         occasion: str,
         candidates: Sequence[Examined],
         verdicts: Sequence[Verdict],
+        early: Mapping[str, Any] | None = None,
     ) -> list[Judged]:
         """Append the verdicts to the ledger, those excepted that a killed run appended."""
         known = {
@@ -221,9 +246,10 @@ class Bench:
                     "verdict": verdict.verdict,
                     "reason": verdict.reason,
                     "evidence": verdict.digest,
-                }
+                } | ({} if early is None else {"early": dict(early)})
                 number = self.ledger.append(VERDICT, body).seq
-            judged.append(Judged(candidate.name, candidate.checkpoint, told.to_dict(), number))
+            told_as = told.to_dict()
+            judged.append(Judged(candidate.name, candidate.checkpoint, told_as, number, early))
         return judged
 
 
@@ -233,7 +259,11 @@ def _evidence_ids(one: Examined) -> list[str | None]:
 
 def _contamination_of(submission: Submission) -> Any:
     found = submission.contamination
-    return None if found is None else [[*row] for row in found.rows if row.matched]
+    return None if found is None else _matched(found)
+
+
+def _matched(found: Contamination) -> list[list[Any]]:
+    return [[*row] for row in found.rows if row.matched]
 
 
 def _pair(candidate: StoredExamination, incumbent: StoredExamination, errors: Any) -> Pairing:

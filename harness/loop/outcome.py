@@ -3,13 +3,14 @@
     {id, experiment, base, alias, scan, dev, unseen, head,
      champion: {name, checkpoint, dev, unseen},                       # examination ids
      stages: [{stage, kind, started_from, incumbent: {…}, winner,
-               candidates: [{name, checkpoint, base, dev, training, verdict, ledger, contamination,
-                             evidence: [match…]}]}],
+               candidates: [{name, checkpoint, base, dev, training, verdict, ledger, early,
+                             contamination, evidence: [match…]}]}],
      final: {name, checkpoint, dev, unseen, verdict, ledger} | null,
      promoted: checkpoint | null, outcome, exit_code}
 
 `training` is the id under `stages/`, whose note has data, settings and the log. `verdict` is the
-whole verdict; unseen results in it are coarse until the alias has moved.
+whole verdict; unseen results in it are coarse until the alias has moved. `early` is null but where
+the gate says `early: true`: the look that decided, the instances decided on and those examined.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.console import Exit
-from harness.loop.judging import Examined, Judged
+from harness.loop.judged import Examined, Judged
 from harness.loop.scanning import SHOWN_EVIDENCE, FinishedScan
 from harness.loop.training import Trained
 
@@ -41,6 +42,16 @@ class StageOutcome:
     incumbent: Examined
     candidates: tuple[tuple[Trained, Examined, Judged], ...]
     winner: str | None
+
+    @property
+    def early(self) -> str:
+        """What stopping early saved in this stage, in words; empty where it was not asked for."""
+        records = [judged.early for _, _, judged in self.candidates if judged.early is not None]
+        if not records:
+            return ""
+        from harness.loop.early import used_and_saved
+
+        return used_and_saved(records)
 
 
 @dataclass(frozen=True)
@@ -130,6 +141,7 @@ def _candidate(
         "training": trained.id,
         "verdict": judged.verdict,
         "ledger": judged.ledger,
+        "early": None if judged.early is None else dict(judged.early),
         "contamination": _matched(evidence),
         "evidence": _one_of_each(evidence)[:SHOWN_EVIDENCE],
     }

@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 from harness.experiment import Experiment, Stage
 from harness.ledger import Ledger
 from harness.loop.examining import Examiner
-from harness.loop.judging import Bench, Examined, Judged
+from harness.loop.judged import Examined, Judged
+from harness.loop.judging import Bench
 from harness.loop.materials import resolve_base
 from harness.loop.outcome import RunOutcome, StageOutcome
 from harness.loop.prepare import Prepared
@@ -95,6 +96,23 @@ class Loop:
         return outcome
 
     def _stage(self, stage: Stage, incumbent: Examined, weights: str) -> StageOutcome:
+        sit = self._sit_early if self.gate.early else self._sit_whole
+        candidates = sit(stage, incumbent, weights)
+        for _, _, judged in candidates:
+            self.progress.say(f"{judged.name}: {judged.sentence()}")
+        passed = [judged for _, _, judged in candidates if judged.passed]
+        winner = max(passed, key=lambda one: one.gain).checkpoint if passed else None
+        outcome = StageOutcome(
+            stage.name, stage.kind, weights, incumbent, tuple(candidates), winner
+        )
+        if outcome.early:
+            self.progress.say(f"{stage.name}: {outcome.early}")
+        return outcome
+
+    def _sit_whole(
+        self, stage: Stage, incumbent: Examined, weights: str
+    ) -> list[tuple[Trained, Examined, Judged]]:
+        """Train and examine the candidates of a stage to the end, and judge them together."""
         candidates: list[tuple[Trained, Examined]] = []
         for name, candidate in stage.named_candidates().items():
             trained = self.course.train(stage, name, candidate, weights, self.behind)
@@ -102,19 +120,25 @@ class Loop:
             examination = self.examiner.examine(trained.checkpoint, title, self.dev)
             candidates.append((trained, Examined(title, trained.checkpoint, examination)))
         judged = self.bench.judge_stage(candidates, self.behind, incumbent)
-        for one in judged:
-            self.progress.say(f"{one.name}: {one.sentence()}")
-        passed = [one for one in judged if one.passed]
-        winner = max(passed, key=lambda one: one.gain).checkpoint if passed else None
-        both = zip(candidates, judged, strict=True)
-        return StageOutcome(
-            stage.name,
-            stage.kind,
-            weights,
+        return [(t, e, j) for (t, e), j in zip(candidates, judged, strict=True)]
+
+    def _sit_early(
+        self, stage: Stage, incumbent: Examined, weights: str
+    ) -> list[tuple[Trained, Examined, Judged]]:
+        """Train the candidates of a stage, then examine each until its verdict is known."""
+        trained = [
+            (self.course.train(stage, name, one, weights, self.behind), f"{stage.name}/{name}")
+            for name, one in stage.named_candidates().items()
+        ]
+        found = self.bench.judge_early(
+            trained,
+            self.behind,
             incumbent,
-            tuple((t, e, j) for (t, e), j in both),
-            winner,
+            lambda checkpoint, title, early: self.examiner.examine(
+                checkpoint, title, self.dev, early=early
+            ),
         )
+        return [(t, e, j) for (t, _), (e, j) in zip(trained, found, strict=True)]
 
     def _finish(
         self, candidate: Examined, champion: Examined

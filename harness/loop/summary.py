@@ -24,6 +24,8 @@ def summary(outcome: RunOutcome, report: Path | None) -> str:
 
 def _stage_lines(stage: StageOutcome) -> Iterator[str]:
     yield f"Stage {stage.stage}, judged against {stage.incumbent.name}:"
+    if stage.early:
+        yield f"  {stage.early}"
     for _, examined, judged in stage.candidates:
         word = "passed" if judged.passed else judged.verdict["verdict"]
         mark = ", in charge from here" if examined.checkpoint == stage.winner else ""

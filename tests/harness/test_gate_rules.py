@@ -37,6 +37,14 @@ def test_every_rule_is_read():
     assert parse_gate(gate.model_dump() | {"rules": list(gate.rules)}) == gate
 
 
+def test_early_stopping_is_off_unless_asked_for():
+    rules = [{"clean": {}}]
+    assert not parse_gate({"rules": rules}).early
+    assert parse_gate({"early": True, "rules": rules}).early
+    with pytest.raises(UsageError, match="early"):
+        parse_gate({"early": "sometimes", "rules": rules})
+
+
 def test_margins_may_differ_by_task():
     rule = NotWorse(margin={"safety": 0.01, "default": 0.03})
     assert rule.margin_of("safety") == 0.01
