@@ -39,6 +39,8 @@ def task_summary(rows: Sequence[Sample], categories: Mapping[str, str]) -> dict[
     flags = [bool(row.details["is_parsing_error"]) for row in rows if _judged(row)]
     if flags:
         summary["parsing_errors"] = sum(flags)
+        for name in ("judge_tokens_in", "judge_tokens_out"):
+            summary[name] = sum(int(row.details.get(name, 0)) for row in rows)
     return summary
 
 

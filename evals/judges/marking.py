@@ -84,6 +84,15 @@ def _settled(mark: Mark) -> Docket:
     return Docket((), lambda _: mark)
 
 
+def _said(answers: Sequence[Response]) -> dict[str, Any]:
+    """Return the beginning of what the judge said, and what saying it took."""
+    return {
+        "judge": [answer.text[:200] for answer in answers],
+        "judge_tokens_in": sum(answer.tokens_in for answer in answers),
+        "judge_tokens_out": sum(answer.tokens_out for answer in answers),
+    }
+
+
 def pair_docket(
     settings: JudgeSettings, instance: Mapping[str, Any], request: str, response: str
 ) -> Docket:
@@ -107,7 +116,7 @@ def pair_docket(
             "response_first": pair.sides[0],
             "baseline_first": pair.sides[1],
             "is_parsing_error": pair.unread > 0,
-            "judge": [answer.text[:200] for answer in answers],
+            **_said(answers),
         }
         return Mark(pair.score, None, pair.reason, details)
 
@@ -131,7 +140,7 @@ def safety_docket(
         details = {
             **findings._asdict(),
             "is_parsing_error": safety.is_parsing_error,
-            "judge": [answers[0].text[:200]],
+            **_said(answers),
         }
         return Mark(safety.score, None, safety.reason, details)
 

@@ -105,6 +105,8 @@ def test_the_lists_hold_what_ships_and_what_is_included(run):
     tasks = {row["task"]: row for row in run("tasks")["tasks"]}
     assert {"gsm8k", "math", "ifeval", "sums"} <= tasks.keys()
     assert tasks["gsm8k"]["few_shot"] == 8
+    assert (tasks["tulu3_href"]["scorer"], tasks["tulu3_href"]["judge"]) == ("judge", "href")
+    assert (tasks["xstest"]["scorer"], tasks["xstest"]["judge"]) == ("xstest", "wildguard")
     suites = {row["name"]: row for row in run("suites")["suites"]}
     assert suites["tulu3-unseen"]["role"] == "unseen"
     assert [task["name"] for task in suites["sums-dev"]["tasks"]] == ["sums"]

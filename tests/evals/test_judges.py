@@ -116,6 +116,7 @@ def test_every_category_is_judged_in_its_way(sit):
         "category: Rewrite": 1.0,
     }
     assert task["parsing_errors"] == 0
+    assert (task["judge_tokens_in"], task["judge_tokens_out"]) == (4, 8)
 
 
 def test_the_baseline_can_win_and_tie(sit):
