@@ -36,8 +36,12 @@ def run(tmp_path_factory, tiny_checkpoint, proctor) -> Run:
     return Run(experiment, folder / "w", json.loads(done.stdout), done.stderr)
 
 
-def _write(folder: Path, base: Path) -> Path:
-    """Two candidates against a floor that neither reaches."""
+FLOOR = {"floor": {"task": "demo_words", "min": 0.3}}
+GUARD = {"not_worse": {"tasks": ["demo_words"], "margin": 0.2}}
+
+
+def _write(folder: Path, base: Path, early: bool = True, rule: Any = FLOOR) -> Path:
+    """Two candidates against one rule; by default a floor that neither reaches."""
     rows = [
         {
             "messages": [
@@ -67,7 +71,7 @@ def _write(folder: Path, base: Path) -> Path:
                 },
             }
         ],
-        "gate": {"early": True, "rules": [{"floor": {"task": "demo_words", "min": 0.3}}]},
+        "gate": {"early": early, "rules": [rule]},
     }
     path = folder / "experiment.yaml"
     path.write_text(yaml.safe_dump(document))
@@ -119,6 +123,27 @@ def test_killed_in_an_examination_it_ends_the_same(run, proctor, environment, tm
     assert _essence(json.loads(resumed.stdout)) == _essence(run.outcome)
     verify = proctor("ledger", "verify", "--workspace", tmp_path / "w")
     assert verify.returncode == 0, verify.stdout
+
+
+@pytest.mark.parametrize("early", [True, False])
+def test_what_passes_is_examined_whole_and_promoted(proctor, tiny_checkpoint, tmp_path, early):
+    experiment = _write(tmp_path, tiny_checkpoint, early, GUARD)
+    done = proctor("run", experiment, "--json", "--workspace", tmp_path / "w")
+    assert done.returncode == 0, done.stderr[-2000:]
+    outcome = json.loads(done.stdout)
+    (stage,) = outcome["stages"]
+    assert outcome["promoted"] == stage["winner"] == outcome["final"]["checkpoint"]
+    for one in stage["candidates"]:
+        manifest = tmp_path / "w" / "examinations" / one["dev"] / "manifest.json"
+        assert not json.loads(manifest.read_text())["stopped"]
+        assert one["verdict"]["verdict"] == "promote"
+        (judged,) = one["verdict"]["rules"]
+        if early:
+            assert judged["n"] < outcome["final"]["verdict"]["rules"][0]["n"]
+            assert one["early"]["decided"] < one["early"]["examined"] == one["early"]["instances"]
+        else:
+            assert one["early"] is None
+            assert "early stopping" not in done.stderr
 
 
 def _wait_for(process: subprocess.Popen[bytes], path: Path, text: str) -> None:
