@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -127,6 +128,43 @@ def _hub_rows(name: str, split: str, workspace: Workspace) -> Path:
             for row in rows:
                 out.write(json.dumps(row, ensure_ascii=False, default=str) + "\n")
     return folder / "rows.jsonl"
+
+
+def refuse_unseen_families(sources: Mapping[str, SourceFile]) -> None:
+    """Refuse sources whose rows carry constraints that only the unseen suite may examine.
+
+    A row says so itself, in the `instruction_id_list` of the row or of its `instance`.
+
+    Raises:
+        UsageError: naming the source, the line and the constraint.
+    """
+    for one in sources.values():
+        with one.path.open("rb") as lines:
+            for number, line in enumerate(lines, 1):
+                if _MARK in line:
+                    _refuse_unseen(one, number, line)
+
+
+_MARK = b'"instruction_id_list"'
+
+
+def _refuse_unseen(source: SourceFile, number: int, line: bytes) -> None:
+    from evals.verifiers import REGISTRY, is_unseen_family
+
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError):
+        return  # the scan puts such lines aside and says so
+    if not isinstance(row, dict):
+        return
+    for holder in (row, row.get("instance")):
+        names = holder.get("instruction_id_list") if isinstance(holder, dict) else None
+        for name in names if isinstance(names, list) else ():
+            if isinstance(name, str) and name in REGISTRY and is_unseen_family(name):
+                raise UsageError(
+                    f"source {source.name}, line {number} is about {name!r}, a constraint of the "
+                    "unseen suite: training on it would spoil that exam; take such rows out"
+                )
 
 
 def exam_data_folder(

@@ -9,7 +9,12 @@ from typing import TYPE_CHECKING
 
 from harness.experiment import Experiment, load_experiment
 from harness.loop.exams import Syllabus, read_exams
-from harness.loop.materials import SourceFile, exam_data_folder, resolve_sources
+from harness.loop.materials import (
+    SourceFile,
+    exam_data_folder,
+    refuse_unseen_families,
+    resolve_sources,
+)
 from harness.loop.plan import check_decidable
 from harness.loop.progress import Progress
 from harness.loop.training import check_settings
@@ -56,6 +61,7 @@ def prepare(
     dev = load_suite(experiment.exams.dev, include)
     unseen = load_suite(experiment.exams.unseen, include) if experiment.exams.unseen else None
     sources = resolve_sources(experiment, workspace, path.parent, data_dir)
+    refuse_unseen_families(sources)
     folder = exam_data_folder(experiment, workspace, data_dir)
     syllabus = read_exams([dev, unseen] if unseen else [dev], folder, include)
     for task, reason in syllabus.missing.items():

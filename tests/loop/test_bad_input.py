@@ -100,6 +100,19 @@ def test_yaml_that_does_not_parse_is_named_by_line(proctor, tmp_path):
     assert "line 3: not valid YAML" in _sentence(done, 2)
 
 
+@pytest.mark.parametrize("where", ["row", "instance"])
+def test_a_source_of_unseen_constraints_is_refused(write, proctor, tmp_path, where):
+    path = write()
+    row = {"messages": [{"role": "user", "content": "Use no white space."}]}
+    ids = {"instruction_id_list": ["format:no_whitespace"], "kwargs": [{}]}
+    row |= ids if where == "row" else {"scorer": "ifbench", "instance": ids}
+    with (tmp_path / "rows.jsonl").open("a") as rows:
+        rows.write(json.dumps(row) + "\n")
+    done = proctor("run", path, "--workspace", tmp_path / "w")
+    said = _sentence(done, 2)
+    assert "source rows, line 41 is about 'format:no_whitespace'" in said
+
+
 def test_an_empty_source_is_named(write, proctor, tmp_path):
     path = write()
     (tmp_path / "rows.jsonl").write_text("")
