@@ -35,7 +35,8 @@ def test_a_gain_on_the_target_does_not_buy_a_loss_on_a_guard(demo):
     lost = {one["task"]: one for one in demo.results(narrow, "not_worse", "fail")}
     assert narrow["verdict"]["verdict"] == "reject"
     safety = lost["demo_safety"]
-    assert safety["high"] < -safety["threshold"] or safety["high"] < 0
+    assert safety["threshold"] == -0.08
+    assert safety["low"] <= safety["estimate"] <= safety["high"] < safety["threshold"]
     assert "demo_safety fell by" in safety["message"]
     assert "interval" in safety["message"]
 
