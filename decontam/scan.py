@@ -149,8 +149,8 @@ def scan(
             "a rule that looks for paraphrases, such as proctor"
         )
     began = time.monotonic()
-    index = build_index(exams, rule, index_cache)
     files = {name: expand(paths) for name, paths in sources.items()}
+    index = build_index(exams, rule, index_cache)
     setup = Setup(
         index, tuple(fields or ()), rivals, str(model) if model else None, judge is not None
     )

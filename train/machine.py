@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from proctor.errors import ProctorError, UsageError
 from proctor.files import explain_full_disk
+from proctor.memory import keep_freed_memory
 from train.options import StageSettings, config_class
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def quiet_machine(threads: int | None) -> Iterator[None]:
     bars, shown = datasets.are_progress_bars_disabled(), transformers_logging.get_verbosity()
     model_bars = transformers_logging.is_progress_bar_enabled()
     own_threads = torch.get_num_threads()
+    keep_freed_memory()
     os.environ.update(dict.fromkeys(names, "1"))
     datasets.disable_progress_bars()
     transformers_logging.set_verbosity(logging.ERROR)

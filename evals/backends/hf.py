@@ -18,6 +18,7 @@ from evals.backends.answers import finished, fits, refused
 from evals.backends.decoding import decode_batch
 from evals.backends.folder import Dtype, ModelFolder, load_part
 from evals.records import Request, Response, Sampling
+from proctor.memory import keep_freed_memory
 
 _CPU_CACHE_BYTES = 2 << 30
 _GPU_CACHE_SHARE = 0.6
@@ -49,6 +50,8 @@ class HfEngine:
         batch_size: int = 256,
     ) -> None:
         self.device = device or ("cuda" if torch.cuda.is_available() else "cpu")
+        if self.device == "cpu":
+            keep_freed_memory()
         self._wanted: Dtype = dtype
         self.batch_size = batch_size
         transformers.utils.logging.disable_progress_bar()

@@ -100,20 +100,18 @@ def scan_command(
     from decontam.allow import load_allow_list
     from decontam.rules import rule_named
     from decontam.scan import scan
+    from decontam.sources import expand
     from harness.exams import resolve_exams
     from harness.scan_judges import open_scan_judge
-    from harness.scans import ShardFolder, write_scan
-    from proctor.errors import UsageError
+    from harness.scans import ShardFolder
 
-    if ray_address and engine != "ray":
-        raise UsageError("--ray-address means something with --engine ray only")
-    if judge and not model:
-        raise UsageError("--judge is asked about what a sentence model nominates: add --semantic")
-    if clean_mode and not out:
-        raise UsageError("--clean needs --out, the folder where the cleaned copies go")
+    _refuse_odd_options(engine, ray_address, model, judge, clean_mode, out)
+    files = {source: source for source in sources}
+    # Before the exams: these may come from the hub, and a mistyped path should not wait for it.
+    for source in sources:
+        expand(source)
     rule = rule_named(rule_name)
     exams = resolve_exams(list(against), data_dir, against_field, answer_field)
-    files = {source: source for source in sources}
     with open_scan_judge(judge, out / "judge" if out else None) as opened:
         found = scan(
             files,
@@ -129,27 +127,52 @@ def scan_command(
             engine=engine,
             ray_address=ray_address,
         )
-    document: dict[str, Any] = {
-        **found.manifest,
-        "contaminated": [list(pair) for pair in found.contaminated],
-    }
-    if out and clean_mode:
-        document["cleaned"] = _cleaned(found, files, clean_mode, out, field)
+    cleaned = _cleaned(found, files, clean_mode, out, field) if out and clean_mode else None
+    _delivered(found, cleaned, out, as_json)
+    over = fail_above is not None and any(c.share > fail_above for c in found.table)
+    return Exit.CONTAMINATED if over else Exit.DONE
+
+
+def _refuse_odd_options(
+    engine: str,
+    ray_address: str | None,
+    model: str | None,
+    judge: str | None,
+    clean_mode: str | None,
+    out: Path | None,
+) -> None:
+    from proctor.errors import UsageError
+
+    if ray_address and engine != "ray":
+        raise UsageError("--ray-address means something with --engine ray only")
+    if judge and not model:
+        raise UsageError("--judge is asked about what a sentence model nominates: add --semantic")
+    if clean_mode and not out:
+        raise UsageError("--clean needs --out, the folder where the cleaned copies go")
+
+
+def _delivered(
+    found: Scan, cleaned: list[dict[str, Any]] | None, out: Path | None, as_json: bool
+) -> None:
+    from harness.scans import write_scan
+
     if out:
         write_scan(found, out)
     if as_json:
-        print_json(document)
-    else:
-        _show(found)
-        for record in document.get("cleaned", []):
-            click.echo(
-                f"cleaned: {printable(record['path'])}: {record['kept']:,} documents as they were, "
-                f"{record['changed']:,} changed, {record['dropped']:,} dropped"
-            )
-        if out:
-            log(f"written to {out}")
-    over = fail_above is not None and any(c.share > fail_above for c in found.table)
-    return Exit.CONTAMINATED if over else Exit.DONE
+        document: dict[str, Any] = {
+            **found.manifest,
+            "contaminated": [list(pair) for pair in found.contaminated],
+        }
+        print_json(document if cleaned is None else {**document, "cleaned": cleaned})
+        return
+    _show(found)
+    for record in cleaned or []:
+        click.echo(
+            f"cleaned: {printable(record['path'])}: {record['kept']:,} documents as they were, "
+            f"{record['changed']:,} changed, {record['dropped']:,} dropped"
+        )
+    if out:
+        log(f"written to {out}")
 
 
 def _cleaned(

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.world.prose import prose
 from proctor.digest import digest_json
+from proctor.memory import keep_freed_memory
 
 if TYPE_CHECKING:
     import torch
@@ -140,6 +141,7 @@ def train_base(
     """
     import torch
 
+    keep_freed_memory()
     threads = torch.get_num_threads()
     torch.set_num_threads(1)
     tokenizer = build_tokenizer(settings)

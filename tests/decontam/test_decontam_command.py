@@ -65,6 +65,16 @@ def test_names_that_mean_nothing_are_bad_usage(files: tuple[str, str]) -> None:
         assert isinstance(done.exception, UsageError)
 
 
+def test_a_source_that_is_missing_is_told_before_an_exam_is_fetched(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("harness.exams.resolve_exams", lambda *_: pytest.fail("asked the hub"))
+    options = ["decontam", "no-such.jsonl", "--against", "gsm8k"]
+    done = CliRunner().invoke(cli, options, standalone_mode=False)
+    assert isinstance(done.exception, UsageError)
+    assert "no-such.jsonl names no file" in str(done.exception)
+
+
 def test_an_audit_counts_what_exams_share(files: tuple[str, str], write: Write) -> None:
     rows = [json.loads(line) for line in Path(files[1]).read_text().splitlines()]
     other = write(rows[:2], "other.jsonl")

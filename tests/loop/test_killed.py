@@ -13,7 +13,7 @@ import yaml
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1500)]
 
-KILLS = 6
+KILLS = 4
 
 
 @pytest.fixture(scope="module")
@@ -53,7 +53,7 @@ def test_kill_at_random_moments(experiment, proctor, environment, tmp_path):
             arguments, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
         )
         try:
-            process.wait(timeout=rng.uniform(4, 20))
+            process.wait(timeout=rng.uniform(4, 14))
         except subprocess.TimeoutExpired:
             process.send_signal(signal.SIGKILL)
             process.wait()
