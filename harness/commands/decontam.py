@@ -14,6 +14,7 @@ import click
 from harness.console import Exit, json_option, log, print_json, printable
 
 if TYPE_CHECKING:
+    from decontam.allow import AllowList
     from decontam.scan import Scan
 
 EVIDENCE_LINES = 6
@@ -97,7 +98,6 @@ def scan_command(
     SOURCE is a file (JSONL, CSV or Parquet; .gz and .zst too), a folder, a quoted glob, or a data
     set of the hub: hub:owner/name[/config][:split].
     """
-    from decontam.allow import load_allow_list
     from decontam.rules import rule_named
     from decontam.scan import scan
     from decontam.sources import expand
@@ -121,7 +121,7 @@ def scan_command(
             fields=list(field) or None,
             sink=ShardFolder(out / "shards") if out else None,
             index_cache=out / "index" if out else None,
-            allow=load_allow_list(allow_list) if allow_list else None,
+            allow=_reviewed(allow_list) if allow_list else None,
             model=model,
             judge=opened,
             engine=engine,
@@ -131,6 +131,12 @@ def scan_command(
     _delivered(found, cleaned, out, as_json)
     over = fail_above is not None and any(c.share > fail_above for c in found.table)
     return Exit.CONTAMINATED if over else Exit.DONE
+
+
+def _reviewed(allow_list: Path) -> AllowList:
+    from decontam.allow import load_allow_list
+
+    return load_allow_list(allow_list)
 
 
 def _refuse_odd_options(
