@@ -15,6 +15,7 @@ import argparse
 import json
 import os
 import random
+import statistics
 import sys
 import tempfile
 import time
@@ -26,6 +27,7 @@ from benchmarks.decontam import speed_corpus as made
 
 BARS = {"tulu3": 50.0, "proctor": 20.0}
 TWO_CORES = 1.8
+TURNS = 5
 GROWTH = 1.3
 SIZES = (1_000, 10_000, 100_000)
 
@@ -112,15 +114,21 @@ def rates(report: Report, corpus: Path, chats: Path, small: Path, exam: Path, co
 
 
 def two_cores(report: Report, corpus: Path, exam: Path, cores: list[int]) -> None:
-    """Wall seconds of one worker on one core over those of two on two."""
+    """Wall seconds of one worker on one core over those of two on two, medians of turns."""
     if len(cores) < 2:
         report.line("two cores over one", "one core here")
         return
     for rule in BARS:
-        one = scanned(corpus, exam, rule, {cores[0]})
-        two = scanned(corpus, exam, rule, set(cores[:2]), 2)
-        gain = one.wall / two.wall
-        told = f"{gain:.2f}x ({one.wall:.1f} s, {two.wall:.1f} s)"
+        turns = [
+            (
+                scanned(corpus, exam, rule, {cores[0]}).wall,
+                scanned(corpus, exam, rule, set(cores[:2]), 2).wall,
+            )
+            for _ in range(TURNS)
+        ]
+        one, two = (statistics.median(walls) for walls in zip(*turns, strict=True))
+        gain = one / two
+        told = f"{gain:.2f}x ({one:.1f} s, {two:.1f} s)"
         report.line(f"{rule}, two cores over one", told, f">= {TWO_CORES}x", gain >= TWO_CORES)
 
 
