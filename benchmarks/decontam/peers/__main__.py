@@ -5,8 +5,9 @@
 Makes the corpus in WORK_DIR (or takes the one that is there) and runs every contender on it, whole
 processes, one thread, CPU seconds of the process and its children. Peers read the documents' text
 alone, a line each; ours reads the chats. Those that need less than --short CPU seconds run again
-on a longer one, in which the innocent documents stand --times times, and their rate is that of the
-longer run, so that starting up does not decide. A peer that cannot run is told with its reason.
+on a longer one, in which the documents that nothing of the exams was put into stand --times times,
+and their rate is that of the longer run, so that starting up does not decide. A peer that cannot
+run is told with its reason.
 """
 
 from __future__ import annotations
@@ -20,9 +21,14 @@ import sys
 from pathlib import Path
 
 from benchmarks.decontam.peers.contenders import PEERS, command, ours
-from benchmarks.decontam.peers.report import Result, flagged_by_us, report
+from benchmarks.decontam.peers.report import Result, flagged_by_us, read_by_us, report
 
 RULES = ("tulu3", "proctor")
+SHARING = frozenset(
+    f"neg_{kind}"
+    for kind in ("boilerplate", "choices", "option_lists", "common_8gram", "any_8gram")
+)
+"""Classes of innocent documents into which something of the exams was put."""
 LIMIT = 1800
 
 
@@ -59,13 +65,14 @@ def _rows(path: Path) -> list[dict]:
 
 
 def repeated(corpus: Path, work: Path, times: int) -> Path:
-    """Return a folder with the same exams, all documents once and those that hide nothing `times`
-    times: what a source looks like of which a few in a hundred are contaminated."""
+    """Return a folder with the same exams, all documents once and those that nothing of the exams
+    was put into `times` times: a source of which a few in a hundred have to do with an exam."""
     folder = work / f"corpus-{times}"
     folder.mkdir(exist_ok=True)
     for path in corpus.glob("exam*.jsonl"):
         shutil.copyfile(path, folder / path.name)
-    innocent = [row["class"].startswith("neg_") for row in _rows(corpus / "labels.jsonl")]
+    classes = [row["class"] for row in _rows(corpus / "labels.jsonl")]
+    innocent = [name.startswith("neg_") and name not in SHARING for name in classes]
     for name in ("source.jsonl", "plain.jsonl"):
         lines = (corpus / name).read_bytes().split(b"\n")
         clean = b"".join(line + b"\n" for line, one in zip(lines, innocent, strict=False) if one)
@@ -111,7 +118,8 @@ def run(name: str, corpus: Path, long: Path, arguments: dict[Path, list[str]], s
         size, seconds = long, cpu_of(arguments[long], log)
     megabytes = text_megabytes(size)
     print(f"{name}: {megabytes / seconds:.2f} MB/s ({megabytes:.0f} MB)", file=sys.stderr)
-    return Result(name, found, seconds, megabytes)
+    looked_at = read_by_us(size, name) if name in RULES else megabytes
+    return Result(name, found, seconds, megabytes, looked_at)
 
 
 def main() -> None:

@@ -11,12 +11,16 @@ OURS = ("tulu3", "proctor")
 
 
 class Result(NamedTuple):
-    """A contender's flagged documents, and its CPU seconds on so many megabytes of text."""
+    """A contender's flagged documents, and its CPU seconds on so many megabytes of text.
+
+    `read` are the megabytes that its rule looks at: `tulu3` passes over what assistants say.
+    """
 
     name: str
     flagged: set[int]
     seconds: float
     megabytes: float
+    read: float
 
     @property
     def rate(self) -> float:
@@ -30,6 +34,12 @@ def flagged_by_us(corpus: Path, rule: str) -> set[int]:
 
     found = pq.read_table(corpus / f"ours-{rule}" / "matches.parquet", columns=["document"])
     return set(found.column("document").to_pylist())
+
+
+def read_by_us(corpus: Path, rule: str) -> float:
+    """Return the megabytes of text that our scan under a rule looked at."""
+    manifest = json.loads((corpus / f"ours-{rule}" / "manifest.json").read_text())
+    return sum(source["text_bytes"] for source in manifest["sources"].values()) / 1e6
 
 
 def by_way(corpus: Path) -> dict[str, list[int]]:
@@ -63,6 +73,7 @@ def report(corpus: Path, results: list[Result], skipped: dict[str, str]) -> str:
         ("MB of text", [f"{r.megabytes:.0f}" for r in results]),
         ("CPU seconds", [f"{r.seconds:.1f}" for r in results]),
         ("MB per CPU second", [f"{r.rate:.2f}" for r in results]),
+        ("MB that the rule reads", [f"{r.read:.0f}" for r in results]),
     ):
         lines.append("\t".join([title, "", *text]))
     lines += _ratios(results, means)
