@@ -7,6 +7,7 @@ scan before has left it. What a result says does not depend on the engine. What 
 
 from __future__ import annotations
 
+import gc
 import multiprocessing
 import os
 import threading
@@ -182,6 +183,7 @@ class Pool(Engine):
         """End the workers."""
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
+            gc.unfreeze()
 
     def submit(self, task: Task) -> Future[bytes]:
         """Queue a block."""
@@ -190,6 +192,9 @@ class Pool(Engine):
             # other threads.
             methods = multiprocessing.get_all_start_methods()
             alone = threading.active_count() == 1 and "fork" in methods and not self.setup.model
+            if alone:
+                # What the collector does not walk stays shared between the processes.
+                gc.freeze()
             self._pool = ProcessPoolExecutor(
                 self._workers,
                 mp_context=multiprocessing.get_context("fork" if alone else "spawn"),

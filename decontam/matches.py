@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import io
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, NamedTuple, get_type_hints
+
+import orjson
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -68,11 +71,16 @@ def match_schema() -> pa.Schema:
 
 def match_table(matches: Iterable[Sequence[object]]) -> pa.Table:
     """Return matches as an Arrow table, one column a field of `Match`."""
-    import pyarrow as pa
+    from pyarrow import json
 
     schema = match_schema()
-    columns: list[Sequence[object]] = list(zip(*matches, strict=True))
-    if not columns:
+    rows = [dict(zip(Match._fields, match, strict=True)) for match in matches]
+    if not rows:
         return schema.empty_table()
-    arrays = [pa.array(c, schema.field(i).type) for i, c in enumerate(columns)]
-    return pa.Table.from_arrays(arrays, schema=schema)
+    # By way of JSON: `pyarrow.array` would load pandas, to ask whether the values are of it.
+    data = b"\n".join(map(orjson.dumps, rows))
+    return json.read_json(
+        io.BytesIO(data),
+        json.ReadOptions(use_threads=False, block_size=len(data) + 1),
+        json.ParseOptions(explicit_schema=schema, unexpected_field_behavior="error"),
+    )
