@@ -7,7 +7,9 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -37,8 +39,21 @@ def job(program: str, **more: Any) -> dict[str, Any]:
     } | more
 
 
+@pytest.fixture
+def place(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """A folder of this test's own, open to other users, under which its programs' folders are.
+
+    Other tests run programs at the same time, and what they leave is not this test's business.
+    """
+    with tempfile.TemporaryDirectory(prefix="sandbox-test-") as folder:
+        os.chmod(folder, 0o755)
+        monkeypatch.setattr(tempfile, "tempdir", folder)
+        monkeypatch.setenv("TMPDIR", folder)
+        yield folder
+
+
 def left_over(mark: str) -> list[str]:
-    """Return the command lines of processes whose environment or arguments hold a mark."""
+    """Return the command lines of processes whose working directory begins with a mark."""
     found = []
     for folder in Path("/proc").iterdir():
         if folder.name.isdigit():
@@ -121,7 +136,7 @@ def test_a_right_program_passes_and_leaves_nothing(separate):
     assert ("processes" in outcome.walls) == separate
 
 
-def test_what_leaves_the_session_is_killed_all_the_same(separate, tmp_path):
+def test_what_leaves_the_session_is_killed_all_the_same(separate, place):
     # The grandchild writes its folder's name where it may: into the folder that is its own.
     escape = (
         "import os, time\n"
@@ -133,7 +148,7 @@ def test_what_leaves_the_session_is_killed_all_the_same(separate, tmp_path):
     )
     assert run_program(job(escape + GOOD), TINY, separate=separate).passed
     assert run_program(job(escape), TINY, separate=separate).reason.endswith("function double")
-    assert left_over("/tmp/proctor-code-") == []
+    assert left_over(place) == []
 
 
 def test_sleeping_ends_by_the_clock(separate):
@@ -212,7 +227,7 @@ def test_a_python_that_is_not_there_is_named(monkeypatch):
         run_program(job(GOOD), TINY)
 
 
-def test_when_proctor_is_killed_the_program_ends_too(tmp_path):
+def test_when_proctor_is_killed_the_program_ends_too(place):
     code = (
         "import sys, json\n"
         "from evals.sandbox.running import Limits, run_program\n"
@@ -222,11 +237,11 @@ def test_when_proctor_is_killed_the_program_ends_too(tmp_path):
     assert process.stdin is not None
     process.stdin.write(json.dumps(job("import time\ntime.sleep(900)\n")).encode())
     process.stdin.close()
-    _until(lambda: left_over("/tmp/proctor-code-"))
+    _until(lambda: left_over(place))
     os.kill(process.pid, signal.SIGKILL)
     process.wait()
-    _until(lambda: not left_over("/tmp/proctor-code-"))
-    assert left_over("/tmp/proctor-code-") == []
+    _until(lambda: not left_over(place))
+    assert left_over(place) == []
 
 
 def _until(done: Any) -> None:
