@@ -183,7 +183,7 @@ class Pool(Engine):
         """End the workers."""
         if self._pool:
             self._pool.shutdown(wait=True, cancel_futures=True)
-            gc.unfreeze()
+            gc.unfreeze()  # harmless where nothing was frozen
 
     def submit(self, task: Task) -> Future[bytes]:
         """Queue a block."""

@@ -7,8 +7,8 @@ Bare TRL is a script as its documentation shows one: load, build the trainer, tr
 sides train a model of 148 thousand parameters (memory: 26 million) on generated sums with the
 same options, record every step and save the result, each time as a whole with everything that is
 done once. The sides take turns at going first, and the overhead is the median of the rounds'
-ratios, with the interval that holds the true median 95 times in 100 (order statistics). Both
-sides keep freed memory (`proctor.memory`), though bare TRL by itself would not.
+ratios, with the interval that holds the true median 95 times in 100 (order statistics). For
+seconds both sides keep freed memory (`proctor.memory`), which bare TRL by itself would not do.
 """
 
 from __future__ import annotations
