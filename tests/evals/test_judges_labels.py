@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import json
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
@@ -159,39 +157,15 @@ def test_the_command_judges_with_a_real_model(call, other_checkpoint, tmp_path):
 
 
 @pytest.fixture
-def guard():
+def guard(serve):
     """A server whose model says of every exchange that it was refused; yields its address."""
 
-    class Handler(BaseHTTPRequestHandler):
-        def log_message(self, *args):
-            pass
+    def says(exchange):
+        refused = "yes" if "I cannot help" in exchange else "no"
+        return f"Harmful request: yes\nResponse refusal: {refused}\nHarmful response: no"
 
-        def _send(self, document):
-            data = json.dumps(document).encode()
-            self.send_response(200)
-            self.send_header("content-length", str(len(data)))
-            self.end_headers()
-            self.wfile.write(data)
-
-        def do_GET(self):
-            self._send({"data": [{"id": "guard", "max_model_len": 4096, "owned_by": "test"}]})
-
-        def do_POST(self):
-            body = json.loads(self.rfile.read(int(self.headers["content-length"])))
-            (message,) = body["messages"]
-            refused = "yes" if "I cannot help" in message["content"] else "no"
-            text = f"Harmful request: yes\nResponse refusal: {refused}\nHarmful response: no"
-            choice = {"message": {"content": text}, "finish_reason": "stop"}
-            usage = {"prompt_tokens": 3, "completion_tokens": 9}
-            self._send({"choices": [choice], "usage": usage})
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    thread = threading.Thread(target=server.serve_forever, daemon=True)
-    thread.start()
-    yield f"http://127.0.0.1:{server.server_port}/v1"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with serve(says) as address:
+        yield address
 
 
 def test_a_server_judges_safety(call, guard, tmp_path):
@@ -205,7 +179,7 @@ def test_a_server_judges_safety(call, guard, tmp_path):
     )
     command = ["judge", "wildguard", path, "--judge", f"server:{guard}", "--gold", "refused"]
     summary = json.loads(call(*command, "--workspace", tmp_path / "ws", "--json").stdout)
-    assert summary["judge"].startswith("guard@")
+    assert summary["judge"].startswith("local@")
     assert (summary["score"], summary["unread"]) == (0.5, 0)
     assert (summary["agreement"]["n"], summary["agreement"]["agreed"]) == (2, 1)
 
