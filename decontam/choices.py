@@ -22,6 +22,8 @@ _LABELS = tuple(
         rf"(?<!\S)([{letters}]):(?=\s)",
     )
 )
+# Every manner has these; a text without them, as most are, is not looked at in ten ways.
+_FIRST, _SECOND = re.compile(r"(?<!\w)[Aa][].):]"), re.compile(r"(?<!\w)[Bb][].):]")
 # What stands between a question and its first option and belongs to neither.
 _ANNOUNCED = re.compile(r"(?:\b(?:answer\s+)?(?:choices|options)\s*:?)\Z", re.IGNORECASE)
 _TYPE_SETTING = re.compile(r"\$?\s*\\(?:textbf|mathbf|text|mathrm|textrm)\s*\{\Z")
@@ -44,6 +46,8 @@ def question_without_options(text: str) -> str | None:
     `A.`, `A)` or `A:`. Three at least are asked for, or two that each begin a line. Of several
     such lists the longest is taken, the last of equally long ones.
     """
+    if not (_FIRST.search(text) and _SECOND.search(text)):
+        return None
     best: list[_Label] = []
     for pattern in _LABELS:
         for run in _runs(list(_labels(pattern, text))[-_MOST_LABELS:]):

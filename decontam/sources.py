@@ -122,13 +122,21 @@ class Blocks:
 
     def _ranges(self, path: Path) -> Iterator[Block]:
         running, start = hashlib.sha256(), 0
+        piece = memoryview(bytearray(PIECE))  # read over and over, it stays in the core's cache
         with path.open("rb") as handle:
-            while head := handle.read(BLOCK_BYTES):
-                running.update(head)
-                size, ended = len(head), head.endswith(b"\n")
-                while not ended and (piece := handle.readline(PIECE)):
-                    running.update(piece)
-                    size, ended = size + len(piece), piece.endswith(b"\n")
+            while True:
+                size, last = 0, b""
+                while wanted := min(PIECE, BLOCK_BYTES - size):
+                    count = handle.readinto(piece[:wanted])
+                    if not count:
+                        break
+                    running.update(piece[:count])
+                    size, last = size + count, bytes(piece[count - 1 : count])
+                if not size:
+                    break
+                while last != b"\n" and (rest := handle.readline(PIECE)):
+                    running.update(rest)
+                    size, last = size + len(rest), rest[-1:]
                 yield Block(str(path), start, size, None, running.hexdigest())
                 start += size
         self.digest = running.hexdigest()

@@ -100,6 +100,8 @@ def main() -> None:
             raise
         click.echo(f"proctor: {_unforeseen(error)}", err=True)
         code = 1
+    # At its end Python walks every object several times for cycles: most of what an end takes.
+    gc.freeze()
     sys.exit(code if isinstance(code, int) else 0)
 
 
