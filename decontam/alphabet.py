@@ -25,6 +25,8 @@ _APOSTROPHES = "'\u2018\u2019\u201b\u02bc\u02b9\u00b4`\u2032\uff07"
 _HYPHENS = "-\u2010\u2011\ufe63\uff0d\u2212"
 _SPECIAL = {"&": AMPERSAND, "\\": BACKSLASH, "%": PERCENT, "<": ANGLE, ".": POINT, ",": COMMA}
 
+_WIDE = {"\uff0e": POINT, "\uff0c": COMMA, "\uff3c": BACKSLASH, "\ufe68": BACKSLASH}
+
 # Letters of other scripts that readers take for Latin ones (Unicode TR 39 calls them confusable).
 _LOOKALIKES = dict(
     zip(
@@ -72,7 +74,7 @@ class Alphabet(NamedTuple):
     EXPAND an index into `expansion_starts`. `expansions` holds entries of the same form.
     `plain[b]` is `fold[b]` of an ASCII byte, and AMPERSAND, a sign to look closer, of any other.
     `entities` and `entity_values` are sorted name hashes and code points; `commands` are sorted
-    hashes of LaTeX commands that become a space.
+    hashes of LaTeX commands, in small letters, that become a space.
     """
 
     fold: npt.NDArray[np.int32]
@@ -148,8 +150,11 @@ def alphabet() -> Alphabet:
         expansions += [letter << KIND_BITS | LETTER for letter in letters]
         starts.append(len(expansions))
     _mark_special(fold)
-    names = {name_hash(k): v for k, v in html.entities.name2codepoint.items()}
-    names[name_hash("apos")] = ord("'")
+    names = {
+        name_hash(name[:-1]): ord(value)
+        for name, value in html.entities.html5.items()
+        if name[-1] == ";" and len(value) == 1
+    }
     keys = sorted(names)
     return Alphabet(
         fold,
@@ -158,7 +163,7 @@ def alphabet() -> Alphabet:
         np.array(expansions, np.int32),
         np.array(keys, np.uint64),
         np.array([names[k] for k in keys], np.int32),
-        np.array(sorted(name_hash(c) for c in _COMMANDS.split()), np.uint64),
+        np.array(sorted({name_hash(c.lower()) for c in _COMMANDS.split()}), np.uint64),
     )
 
 
@@ -169,5 +174,5 @@ def _mark_special(fold: npt.NDArray[np.int32]) -> None:
         fold[ord(character)] = HYPHEN
     for character, kind in _SPECIAL.items():
         fold[ord(character)] = kind
-    for character in ("\uff0e", "\uff0c"):
-        fold[ord(character)] = POINT if character == "\uff0e" else COMMA
+    for character, kind in _WIDE.items():
+        fold[ord(character)] = kind

@@ -21,8 +21,9 @@ from typing import Any, NamedTuple, Protocol
 
 from decontam.compiled import sources_digest
 from decontam.index import ExamIndex
+from decontam.reading import ReadAhead, can_fork
 from decontam.scanner import Scanner, ShardResult
-from decontam.sources import Block, Blocks, Source
+from decontam.sources import Block, Blocks, FileEnd, Source
 from proctor import __version__
 from proctor.digest import digest_json
 
@@ -62,12 +63,6 @@ class Setup:
         return Scanner(self.index, self.fields or None, self.rivals, self.model, self.judged)
 
 
-class FileEnd(NamedTuple):
-    """Stands behind the last result of a file; `digest` is that of its content."""
-
-    digest: str
-
-
 class Task(NamedTuple):
     """A block to scan; `data` stands for its lines where they are not in the block itself."""
 
@@ -105,12 +100,14 @@ class Engine(ABC):
             yield self._finished(*waiting.popleft(), sink)
 
     def tasks(self, sources: Sequence[Source]) -> Iterator[Task | FileEnd]:
-        """Yield the blocks of each source, read here."""
+        """Yield the blocks of each source, and its end."""
         for source in sources:
-            blocks = Blocks(source)
-            for block in blocks:
-                yield Task(block)
-            yield FileEnd(blocks.digest)
+            for item in self.blocks(source):
+                yield item if isinstance(item, FileEnd) else Task(item)
+
+    def blocks(self, source: Source) -> Iterator[Block | FileEnd]:
+        """Yield the blocks of one source, and its end, cut here."""
+        return Blocks(source).to_end()
 
     def _begun(self, task: Task, sink: Sink | None) -> tuple[str, Any]:
         block = task.block
@@ -172,11 +169,12 @@ class Here(Engine):
 
 
 class Pool(Engine):
-    """Scans in worker processes."""
+    """Scans in worker processes; blocks come from `reader` where there is one."""
 
-    def __init__(self, setup: Setup, workers: int) -> None:
+    def __init__(self, setup: Setup, workers: int, reader: ReadAhead | None) -> None:
         super().__init__(setup, 2 * workers)
         self._workers = workers
+        self._reader = reader
         self._pool: ProcessPoolExecutor | None = None
 
     def close(self) -> None:
@@ -185,13 +183,15 @@ class Pool(Engine):
             self._pool.shutdown(wait=True, cancel_futures=True)
             gc.unfreeze()  # harmless where nothing was frozen
 
+    def blocks(self, source: Source) -> Iterator[Block | FileEnd]:
+        """Yield the blocks of one source, and its end."""
+        return self._reader.blocks(source) if self._reader else super().blocks(source)
+
     def submit(self, task: Task) -> Future[bytes]:
         """Queue a block."""
         if self._pool is None:
-            # Forking shares the index and the compiled code; it is safe only while there are no
-            # other threads.
-            methods = multiprocessing.get_all_start_methods()
-            alone = threading.active_count() == 1 and "fork" in methods and not self.setup.model
+            # Forking shares the index and the compiled code.
+            alone = can_fork() and not self.setup.model
             if alone:
                 # What the collector does not walk stays shared between the processes.
                 gc.freeze()
@@ -228,7 +228,7 @@ def _scan_block(block: Block) -> bytes:
     return _scanner[0].scan(block).to_bytes()
 
 
-def local_engine(setup: Setup, workers: int | None) -> Engine:
+def local_engine(setup: Setup, workers: int | None, reader: ReadAhead | None = None) -> Engine:
     """Return an engine on this machine's cores, all of them when `workers` is None."""
     count = workers or len(os.sched_getaffinity(0))
-    return Here(setup) if count == 1 else Pool(setup, count)
+    return Here(setup) if count == 1 else Pool(setup, count, reader)

@@ -15,7 +15,9 @@ from decontam.alphabet import (
     ANGLE,
     BACKSLASH,
     DIGIT,
+    DROP,
     KIND_BITS,
+    LETTER,
     LIMIT,
     PERCENT,
     SEPARATOR,
@@ -24,6 +26,7 @@ from decontam.compiled import compiled
 
 _PRIME = np.uint64(0x100000001B3)
 _FNV = np.uint64(0xCBF29CE484222325)
+_LONGEST_COMMAND, _LONGEST_ENTITY = 16, 31  # letters and digits
 _KIND = (1 << KIND_BITS) - 1
 
 
@@ -83,7 +86,9 @@ def entity(text: Any, i: int, high: int, names: Any, values: Any) -> Any:
             return value, j + 1
         return -1, i + 1
     key = _FNV
-    while j < high and j - i < 10 and (is_letter(int(text[j])) or 48 <= text[j] <= 57):
+    while (
+        j < high and j - i <= _LONGEST_ENTITY and (is_letter(int(text[j])) or 48 <= text[j] <= 57)
+    ):
         key = (key ^ np.uint64(text[j])) * _PRIME
         j += 1
     if j < high and text[j] == 59:
@@ -94,11 +99,50 @@ def entity(text: Any, i: int, high: int, names: Any, values: Any) -> Any:
 
 
 @compiled
-def escape(text: Any, i: int, high: int, commands: Any) -> Any:
+def latin_letter(text: Any, i: int, high: int, letters: Any) -> Any:
+    """Return (small letter, next byte) of the ASCII letter that byte i folds to, or (-1, i).
+
+    What is invisible before it is passed over.
+    """
+    j = i
+    while j < high:
+        c, after = int(text[j]), j + 1
+        if c >= 128:
+            c, after = decoded(text, j, high)
+        elif c == 38:
+            c, after = entity(text, j, high, letters.entities, letters.entity_values)
+        entry = int(letters.fold[c]) if 0 <= c < LIMIT else SEPARATOR
+        value = entry >> KIND_BITS
+        if entry & _KIND == LETTER and 97 <= value <= 122:
+            return value, after
+        if entry & _KIND != DROP:
+            break
+        j = after
+    return -1, i
+
+
+@compiled
+def odd_name(text: Any, j: int, high: int, letters: Any) -> Any:
+    """Return (hash, next byte, first letter, byte after it) of a command's name from byte j on,
+    whatever its letters are written with."""
+    key, k, first, behind = _FNV, j, 0, j
+    for length in range(_LONGEST_COMMAND):
+        letter, after = latin_letter(text, k, high, letters)
+        if letter < 0:
+            break
+        if length == 0:
+            first, behind = letter, after
+        key, k = (key ^ np.uint64(letter)) * _PRIME, after
+    return key, k, first, behind
+
+
+@compiled
+def escape(text: Any, i: int, high: int, letters: Any) -> Any:
     """Return (code point or -1, next byte) for what follows the backslash at byte i.
 
     `\\u00e9` is its character; a LaTeX command that only sets type is passed over; `\\n`, `\\t`
-    and `\\r` of text that was escaped for JSON end a token and take their letter with them.
+    and `\\r` of text that was escaped for JSON end a token and take their letter with them. Names
+    may be in capitals and in letters that look alike, as the text around them may be.
     """
     j = i + 1
     while j < high and text[j] == 92:
@@ -110,16 +154,20 @@ def escape(text: Any, i: int, high: int, commands: Any) -> Any:
             value = -1 if digit < 0 or value < 0 else value * 16 + digit
         if value >= 0:
             return value, j + 5
-    key, k = _FNV, j
-    while k < high and k - j < 16 and is_letter(int(text[k])):
-        key = (key ^ np.uint64(text[k])) * _PRIME
+    key, k, first, behind = _FNV, j, 0, j + 1
+    while k < high and k - j < _LONGEST_COMMAND and is_letter(int(text[k])):
+        key = (key ^ np.uint64(text[k] | 32)) * _PRIME
         k += 1
+    if k < high and (text[k] == 38 or text[k] >= 128):
+        key, k, first, behind = odd_name(text, j, high, letters)
+    elif k > j:
+        first = int(text[j]) | 32
     if k > j:
-        place = np.searchsorted(commands, key)
-        if place < len(commands) and commands[place] == key:
+        place = np.searchsorted(letters.commands, key)
+        if place < len(letters.commands) and letters.commands[place] == key:
             return -1, k
-        if text[j] == 110 or text[j] == 116 or text[j] == 114:
-            return -1, j + 1
+        if first == 110 or first == 116 or first == 114:
+            return -1, behind
     return -1, j
 
 
@@ -139,18 +187,18 @@ def annotation_end(text: Any, i: int, high: int) -> int:
 
 @compiled
 def special(text: Any, i: int, high: int, kind: int, letters: Any) -> Any:
-    """Return (folded entry, next byte) for a byte that may begin something longer."""
+    """Return (folded entry, next byte) for a sign, with its last byte at i, that may begin more."""
     code, after = -1, i + 1
     if kind == AMPERSAND:
         code, after = entity(text, i, high, letters.entities, letters.entity_values)
-    elif kind == BACKSLASH:
-        code, after = escape(text, i, high, letters.commands)
     elif kind == ANGLE:
         after = annotation_end(text, i, high)
     elif kind == PERCENT and i + 2 < high:
         left, right = hex_digit(int(text[i + 1])), hex_digit(int(text[i + 2]))
         if 2 <= left < 8 and right >= 0:
             code, after = left * 16 + right, i + 3
+    if kind == BACKSLASH or code == 92:
+        code, after = escape(text, after - 1, high, letters)
     if code < 0:
         return SEPARATOR, after
     if code >= LIMIT:

@@ -18,9 +18,9 @@ from typing import Any
 
 import numpy as np
 
-from decontam.engines import Engine, FileEnd, Setup, Task
+from decontam.engines import Engine, Setup, Task
 from decontam.index import ExamIndex
-from decontam.sources import Block, Blocks, Source
+from decontam.sources import Block, Blocks, FileEnd, Source
 from proctor.errors import ProctorError, UsageError
 
 AHEAD = 2  # blocks under way for each actor
@@ -74,7 +74,7 @@ class RayEngine(Engine):
                     raise item
                 # The lines of a block follow it as an object of their own, which stays where it is.
                 carried = isinstance(item, Task)
-                yield Task(item.block, next(stream)) if carried else _plain(item)
+                yield Task(item.block, next(stream)) if carried else _task(item)
 
     def submit(self, task: Task) -> Any:
         """Give a block to the actor that has least to do."""
@@ -133,25 +133,22 @@ def _knock(host: str, port: int) -> None:
         ) from error
 
 
-def _plain(item: Any) -> Task | FileEnd:
-    return Task(item) if isinstance(item, Block) else FileEnd(item)
+def _task(item: Any) -> Task | FileEnd:
+    return item if isinstance(item, FileEnd) else Task(item)
 
 
 def _read(source: Source) -> Iterator[Any]:
     """Yield a source's blocks, each followed by its lines where it has any (then it comes as a
-    Task), and the digest at the end; instead of raising, yield the error."""
-    blocks = Blocks(source)
+    Task), and its end; instead of raising, yield the error."""
     try:
-        for block in blocks:
-            if block.data is None:
-                yield block
+        for item in Blocks(source).to_end():
+            if isinstance(item, Block) and item.data is not None:
+                yield Task(replace(item, data=None))
+                yield item.data
             else:
-                yield Task(replace(block, data=None))
-                yield block.data
+                yield item
     except ProctorError as error:
         yield error
-        return
-    yield blocks.digest
 
 
 class _Worker:

@@ -11,13 +11,14 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from decontam.engines import Engine, FileEnd, Setup, Sink, local_engine
+from decontam.engines import Engine, Setup, Sink, local_engine
 from decontam.exams import Exam
 from decontam.index import ExamIndex, build_index
 from decontam.opinions import Judge, Opinions
+from decontam.reading import ReadAhead
 from decontam.rules import Rule
 from decontam.scanner import ShardResult
-from decontam.sources import Source, expand
+from decontam.sources import FileEnd, Source, expand
 from decontam.spool import Spool
 from decontam.table import Cell, cell
 from proctor.digest import digest_json
@@ -119,6 +120,7 @@ def scan(
     judge: Judge | None = None,
     engine: EngineName = "local",
     ray_address: str | None = None,
+    reader: ReadAhead | None = None,
 ) -> Scan:
     """Look for every instance of the exams in every document of the sources.
 
@@ -137,6 +139,7 @@ def scan(
         judge: a chat model that is asked about each of these, and about less likely ones; asked
             here, whatever the engine, a shard at a time.
         engine: "local" for processes here, "ray" for Ray, here or at `ray_address`.
+        reader: has begun to cut these sources; the engine "local" takes their blocks from it.
 
     Raises:
         ProctorError: a source or an exam cannot be read, or the judge cannot be reached.
@@ -156,7 +159,7 @@ def scan(
     )
     opinions = Opinions(judge) if judge else None
     found, spool = [], Spool()
-    with _engine(engine, setup, workers, ray_address) as running:
+    with _engine(engine, setup, workers, ray_address, reader) as running:
         for name, held in files.items():
             source = _Source(name, exams, allow)
             _scan_source(source, held, running, sink, spool, opinions)
@@ -166,9 +169,11 @@ def scan(
     )
 
 
-def _engine(name: str, setup: Setup, workers: int | None, address: str | None) -> Engine:
+def _engine(
+    name: str, setup: Setup, workers: int | None, address: str | None, reader: ReadAhead | None
+) -> Engine:
     if name == "local":
-        return local_engine(setup, workers)
+        return local_engine(setup, workers, reader)
     from decontam.ray_engine import RayEngine
 
     return RayEngine(setup, workers, address)

@@ -15,6 +15,7 @@ import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from decontam.formats import (
     HUB,
@@ -56,6 +57,12 @@ class Block:
     content: str
 
 
+class FileEnd(NamedTuple):
+    """Stands behind the last block of a source; `digest` is that of its content."""
+
+    digest: str
+
+
 def expand(paths: str | Path | Sequence[str | Path]) -> list[Source]:
     """Return what paths, globs, folders and `hub:` names stand for, each sorted, none twice.
 
@@ -84,6 +91,11 @@ def expand(paths: str | Path | Sequence[str | Path]) -> list[Source]:
 
 def _plain_name(path: Path) -> str:
     return path.name.lower().removesuffix(".gz").removesuffix(".zst")
+
+
+def in_ranges(source: Source) -> bool:
+    """Say whether a source's name alone tells that its blocks are ranges of its bytes."""
+    return isinstance(source, Path) and source.name.lower().endswith((".jsonl", ".ndjson"))
 
 
 class Blocks:
@@ -119,6 +131,11 @@ class Blocks:
             if type(error).__module__.split(".")[0] not in ("pyarrow", "zstandard", "zstd", "zlib"):
                 raise
             raise _unreadable(path, error) from error
+
+    def to_end(self) -> Iterator[Block | FileEnd]:
+        """Yield the blocks and the end; raises what going through the blocks does."""
+        yield from self
+        yield FileEnd(self.digest)
 
     def _ranges(self, path: Path) -> Iterator[Block]:
         running, start = hashlib.sha256(), 0

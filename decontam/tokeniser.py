@@ -122,7 +122,7 @@ def tokenise(  # noqa: PLR0912, PLR0915 - one loop: cut in three it read English
                 c, after = decoded(text, i, high)
                 entry = int(letters.fold[c]) if c < LIMIT else c << KIND_BITS | ALONE
             if entry & _KIND >= AMPERSAND:
-                entry, after = special(text, i, high, entry & _KIND, letters)
+                entry, after = special(text, after - 1, high, entry & _KIND, letters)
             if entry & _KIND == EXPAND:
                 at = int(letters.expansion_starts[entry >> KIND_BITS])
                 stop = int(letters.expansion_starts[(entry >> KIND_BITS) + 1])

@@ -25,8 +25,12 @@ from benchmarks.decontam.measure import Tally, tallies, wrong_ones
 from benchmarks.decontam.perturb import TYPOGRAPHY
 
 DATA = Path(os.environ.get("PROCTOR_DATA", "../shared/data"))
+# Formulas without their signs, such as `frac12`, are no longer the item.
+FORMULAS_LOST = ("math500_nopunct", "math500_punct_to_space")
 AS_IT_IS = (
-    *TYPOGRAPHY, "wrapped", "embedded", "few_shot", "assistant_turn",
+    *TYPOGRAPHY,
+    *(f"{task}_{way}" for task in ("ifeval", "math500") for way in (*TYPOGRAPHY, "wrapped")),
+    "wrapped", "embedded", "few_shot", "assistant_turn",
     "system_turn", "tool_turn", "question_answer", "multi_turn", "multi_turn_far", "first_50",
     "last_50", "middle_50", "short_verbatim", "short_wrapped", "boilerplate_verbatim",
     "boilerplate_wrapped", "mmlu_verbatim", "mmlu_stem", "mc_verbatim", "mc_stem",
@@ -74,7 +78,7 @@ def bars(found: dict[str, Tally]) -> Iterator[Bar]:
     ways = {name: t for name, t in found.items() if counted(name)}
     yield Bar("mean recall", sum(t.recall for t in ways.values()) / len(ways), 0.93, True)
     for way in AS_IT_IS:
-        if way in found:
+        if way in found and way not in FORMULAS_LOST:
             yield Bar(f"{way}: recall", found[way].recall, 0.99, True)
     for way in CHANGED:
         if way in found:

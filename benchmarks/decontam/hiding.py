@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 from benchmarks.decontam.exam_sets import Exams, Item
 from benchmarks.decontam.markov import Markov
 from benchmarks.decontam.paraphrases import PARAPHRASES
-from benchmarks.decontam.perturb import CHANGES, kind_of
+from benchmarks.decontam.perturb import CHANGES, TYPOGRAPHY, kind_of
 from benchmarks.decontam.wordlists import FILLER
 
 Turn = tuple[str, str]
@@ -29,8 +29,8 @@ TAILS = (
 ENCODED = ("rot13", "base64", "reversed", "leet", "hex")
 # What is done to real exams beside GSM8K: every stage has to hold on other kinds of text too.
 OTHERS = (
-    "sub_10", "typos_2", "first_50", "last_50", "latex", "homoglyph", "whitespace", "upper",
-    "sentence_shuffle",
+    "sub_10", "typos_2", "first_50", "last_50", "sentence_shuffle",
+    *(way for way in TYPOGRAPHY if way != "verbatim"),
 )  # fmt: skip
 ENOUGH_WORDS = 10  # a shorter half is a phrase, not a piece of an item
 

@@ -1,23 +1,21 @@
 """`proctor decontam`: is the exam in the training data?
 
-Runs a scan, writes its record, cleaned copies and evidence; what counts as a match is decided in
-`decontam`.
+Reads the options and runs the scan; what counts as a match is decided in `decontam`, what a scan
+leaves in `harness.scan_delivery`.
 """
 
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import click
 
-from harness.console import Exit, json_option, log, print_json, printable
+from harness.console import Exit, json_option, print_json, printable
+from harness.scan_delivery import EVIDENCE_LINES, clean_copies, deliver
 
 if TYPE_CHECKING:
     from decontam.allow import AllowList
-    from decontam.scan import Scan
-
-EVIDENCE_LINES = 6
 
 
 class _ScanByDefault(click.Group):
@@ -98,37 +96,41 @@ def scan_command(
     SOURCE is a file (JSONL, CSV or Parquet; .gz and .zst too), a folder, a quoted glob, or a data
     set of the hub: hub:owner/name[/config][:split].
     """
-    from decontam.rules import rule_named
-    from decontam.scan import scan
+    from decontam.reading import reading_ahead
     from decontam.sources import expand
-    from harness.exams import resolve_exams
-    from harness.scan_judges import open_scan_judge
-    from harness.scans import ShardFolder
 
     _refuse_odd_options(engine, ray_address, model, judge, clean_mode, out)
     files = {source: source for source in sources}
     # Before the exams: these may come from the hub, and a mistyped path should not wait for it.
-    for source in sources:
-        expand(source)
-    rule = rule_named(rule_name)
-    exams = resolve_exams(list(against), data_dir, against_field, answer_field)
-    with open_scan_judge(judge, out / "judge" if out else None) as opened:
-        found = scan(
-            files,
-            exams,
-            rule,
-            workers=workers,
-            fields=list(field) or None,
-            sink=ShardFolder(out / "shards") if out else None,
-            index_cache=out / "index" if out else None,
-            allow=_reviewed(allow_list) if allow_list else None,
-            model=model,
-            judge=opened,
-            engine=engine,
-            ray_address=ray_address,
-        )
-    cleaned = _cleaned(found, files, clean_mode, out, field) if out and clean_mode else None
-    _delivered(found, cleaned, out, as_json)
+    held = [file for source in files for file in expand(source)]
+    # Before what is compiled is loaded: that takes half a second, in which one core reads on.
+    with reading_ahead(held, 1 if engine == "ray" else workers) as reader:
+        from decontam.rules import rule_named
+        from decontam.scan import scan
+        from harness.exams import resolve_exams
+        from harness.scan_judges import open_scan_judge
+        from harness.scans import ShardFolder
+
+        rule = rule_named(rule_name)
+        exams = resolve_exams(list(against), data_dir, against_field, answer_field)
+        with open_scan_judge(judge, out / "judge" if out else None) as opened:
+            found = scan(
+                files,
+                exams,
+                rule,
+                workers=workers,
+                fields=list(field) or None,
+                sink=ShardFolder(out / "shards") if out else None,
+                index_cache=out / "index" if out else None,
+                allow=_reviewed(allow_list) if allow_list else None,
+                model=model,
+                judge=opened,
+                engine=engine,
+                ray_address=ray_address,
+                reader=reader,
+            )
+    cleaned = clean_copies(found, files, clean_mode, out, field) if out and clean_mode else None
+    deliver(found, cleaned, out, as_json)
     over = fail_above is not None and any(c.share > fail_above for c in found.table)
     return Exit.CONTAMINATED if over else Exit.DONE
 
@@ -155,74 +157,6 @@ def _refuse_odd_options(
         raise UsageError("--judge is asked about what a sentence model nominates: add --semantic")
     if clean_mode and not out:
         raise UsageError("--clean needs --out, the folder where the cleaned copies go")
-
-
-def _delivered(
-    found: Scan, cleaned: list[dict[str, Any]] | None, out: Path | None, as_json: bool
-) -> None:
-    from harness.scans import write_scan
-
-    if out:
-        write_scan(found, out)
-    if as_json:
-        document: dict[str, Any] = {
-            **found.manifest,
-            "contaminated": [list(pair) for pair in found.contaminated],
-        }
-        print_json(document if cleaned is None else {**document, "cleaned": cleaned})
-        return
-    _show(found)
-    for record in cleaned or []:
-        click.echo(
-            f"cleaned: {printable(record['path'])}: {record['kept']:,} documents as they were, "
-            f"{record['changed']:,} changed, {record['dropped']:,} dropped"
-        )
-    if out:
-        log(f"written to {out}")
-
-
-def _cleaned(
-    found: Scan, files: dict[str, str], mode: str, out: Path, fields: tuple[str, ...]
-) -> list[dict[str, Any]]:
-    from decontam.clean import clean
-
-    records = []
-    for number, (name, path) in enumerate(files.items()):
-        # A folder for each source, because two sources may share a file name.
-        folder = out / "cleaned" / f"{number:03d}" if len(files) > 1 else out / "cleaned"
-        held = clean(name, path, found.matches, mode, folder, list(fields) or None)  # type: ignore[arg-type]
-        records.append({"source": name, **held._asdict(), "path": str(held.path)})
-    return records
-
-
-def _show(found: Scan) -> None:
-    from decontam.evidence import pick, text_evidence
-
-    for name, record in found.manifest["sources"].items():
-        allowed = f", {record['allowed']:,} matches allowed" if record["allowed"] else ""
-        click.echo(
-            f"{printable(name)}: {record['documents']:,} documents, "
-            f"{record['matched_documents']:,} with exam instances, "
-            f"{record['quarantined_count']:,} lines put aside{allowed}"
-        )
-        for bad in record["quarantined"][:3]:
-            click.echo(f"  line {bad['line'] + 1}: {printable(bad['reason'])}")
-    asked = found.manifest["judge"]
-    if asked:
-        click.echo(
-            f"judge {printable(asked['name'])}: of {asked['pairs']:,} passages {asked['same']:,} "
-            f"tell an exam question, {asked['different']:,} do not, {asked['disputed']:,} judged "
-            f"both ways, {asked['unread']:,} not readably"
-        )
-    click.echo("")
-    width = max(len(c.task) for c in found.table)
-    for c in found.table:
-        click.echo(
-            f"{c.task:<{width}}  {c.matched:>7,} of {c.instances:>7,}  {c.share:8.2%}  "
-            f"[{c.low:.2%}, {c.high:.2%}]  {printable(c.source)}"
-        )
-    for row in pick(found.matches, EVIDENCE_LINES):
-        click.echo("\n" + printable(text_evidence(row)))
 
 
 @command.command("audit")

@@ -6,6 +6,7 @@ import html
 import json
 import re
 import unicodedata
+import urllib.parse
 
 import numpy as np
 import pytest
@@ -50,6 +51,34 @@ def pieces(text: str) -> list[str]:
 )
 def test_typography_does_not_change_the_tokens(variant: str) -> None:
     assert hashes(variant) == hashes(TEXT)
+
+
+MATHS = r"Let $x = \frac{7}{2} \cdot \sqrt{3}$ and \textbf{find} $\lfloor x \rfloor$, \Big(not $x$."
+
+
+@pytest.mark.parametrize(
+    "variant",
+    [
+        MATHS.upper(),
+        MATHS.replace("a", "а").replace("c", "с").replace("i", "і").replace("x", "х"),
+        "".join(c + "\u200b" for c in MATHS),
+        "".join(c + "\u0301" if c.isalpha() else c for c in MATHS),
+        "".join(chr(ord(c) + 0xFEE0) if "!" <= c <= "~" else c for c in MATHS),
+        "".join(f"&#{ord(c)};" if c in "abcot" else c for c in MATHS),
+        html.escape(MATHS).replace(" ", "&nbsp;"),
+        MATHS.replace("\\", "\\\\"),
+        MATHS.replace("\\", "&bsol;"),
+        json.dumps(MATHS),
+        urllib.parse.quote(MATHS),
+    ],
+)
+def test_typography_does_not_change_latex_either(variant: str) -> None:
+    assert hashes(variant) == hashes(MATHS)
+
+
+def test_a_line_that_ends_in_escaped_json_ends_a_word_in_any_script() -> None:
+    assert hashes(json.dumps("Да\nон\tесть")) == hashes("Да он есть")
+    assert hashes(json.dumps("one\nΑlpha\n你好", ensure_ascii=False)) == hashes("one Αlpha 你好")
 
 
 def test_tokens_are_the_words_and_numbers_of_the_text() -> None:
