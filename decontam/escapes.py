@@ -166,7 +166,7 @@ def escape(text: Any, i: int, high: int, letters: Any) -> Any:
         place = np.searchsorted(letters.commands, key)
         if place < len(letters.commands) and letters.commands[place] == key:
             return -1, k
-        if first == 110 or first == 116 or first == 114:
+        if first in (110, 116, 114):
             return -1, behind
     return -1, j
 
@@ -186,6 +186,33 @@ def annotation_end(text: Any, i: int, high: int) -> int:
 
 
 @compiled
+def quoted_byte(text: Any, i: int, high: int) -> int:
+    """Return the byte that `%XX` at byte i stands for, or -1."""
+    if i + 2 >= high or text[i] != 37:
+        return -1
+    left, right = hex_digit(int(text[i + 1])), hex_digit(int(text[i + 2]))
+    return left * 16 + right if left >= 0 and right >= 0 else -1
+
+
+@compiled
+def percent(text: Any, i: int, high: int) -> Any:
+    """Return (code point or -1, next byte) for the `%` at byte i, as in a URL: UTF-8 in `%XX`s."""
+    first = quoted_byte(text, i, high)
+    if 32 <= first < 128 or first in (9, 10, 13):
+        return first, i + 3
+    if first < 0xC2 or first > 0xF4:
+        return -1, i + 1
+    more = 1 if first < 0xE0 else 2 if first < 0xF0 else 3
+    code = first & (0x3F >> more)
+    for k in range(1, more + 1):
+        byte = quoted_byte(text, i + 3 * k, high)
+        if byte < 0 or byte >> 6 != 2:
+            return -1, i + 1
+        code = code << 6 | (byte & 0x3F)
+    return code, i + 3 * (more + 1)
+
+
+@compiled
 def special(text: Any, i: int, high: int, kind: int, letters: Any) -> Any:
     """Return (folded entry, next byte) for a sign, with its last byte at i, that may begin more."""
     code, after = -1, i + 1
@@ -193,10 +220,8 @@ def special(text: Any, i: int, high: int, kind: int, letters: Any) -> Any:
         code, after = entity(text, i, high, letters.entities, letters.entity_values)
     elif kind == ANGLE:
         after = annotation_end(text, i, high)
-    elif kind == PERCENT and i + 2 < high:
-        left, right = hex_digit(int(text[i + 1])), hex_digit(int(text[i + 2]))
-        if 2 <= left < 8 and right >= 0:
-            code, after = left * 16 + right, i + 3
+    elif kind == PERCENT:
+        code, after = percent(text, i, high)
     if kind == BACKSLASH or code == 92:
         code, after = escape(text, after - 1, high, letters)
     if code < 0:

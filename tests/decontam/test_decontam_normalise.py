@@ -47,6 +47,8 @@ def pieces(text: str) -> list[str]:
         json.dumps(TEXT.replace("; ", ";\n")).replace("\\n", "\\\\n"),
         re.sub(r"[;.]", "", TEXT),
         TEXT.replace(" ", "%20"),
+        urllib.parse.quote(TEXT.replace(" ", "\r\n\t")),
+        urllib.parse.quote_plus(TEXT),
     ],
 )
 def test_typography_does_not_change_the_tokens(variant: str) -> None:
