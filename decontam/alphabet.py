@@ -73,17 +73,16 @@ class Alphabet(NamedTuple):
     `fold[c]` is `value << KIND_BITS | kind`: for letters and digits the folded code point, for
     EXPAND an index into `expansion_starts`. `expansions` holds entries of the same form.
     `plain[b]` is `fold[b]` of an ASCII byte, and AMPERSAND, a sign to look closer, of any other.
-    `entities` and `entity_values` are sorted name hashes and code points; `commands` are sorted
-    hashes of LaTeX commands, in small letters, that become a space.
+    `names` has a row (hash, value) for `&` and the name of each HTML entity, with its code point,
+    and for a backslash and each LaTeX command that becomes a space, in small letters, with 32: at
+    the row that the hash's lowest bits tell, or at the next that was free, which holds zeros.
     """
 
     fold: npt.NDArray[np.int32]
     plain: npt.NDArray[np.int32]
     expansion_starts: npt.NDArray[np.int32]
     expansions: npt.NDArray[np.int32]
-    entities: npt.NDArray[np.uint64]
-    entity_values: npt.NDArray[np.int32]
-    commands: npt.NDArray[np.uint64]
+    names: npt.NDArray[np.uint64]
 
 
 def name_hash(name: str) -> int:
@@ -150,21 +149,27 @@ def alphabet() -> Alphabet:
         expansions += [letter << KIND_BITS | LETTER for letter in letters]
         starts.append(len(expansions))
     _mark_special(fold)
-    names = {
-        name_hash(name[:-1]): ord(value)
-        for name, value in html.entities.html5.items()
-        if name[-1] == ";" and len(value) == 1
-    }
-    keys = sorted(names)
     return Alphabet(
         fold,
         np.where(np.arange(256) < 128, fold[:256], AMPERSAND).astype(np.int32),
         np.array(starts, np.int32),
         np.array(expansions, np.int32),
-        np.array(keys, np.uint64),
-        np.array([names[k] for k in keys], np.int32),
-        np.array(sorted({name_hash(c.lower()) for c in _COMMANDS.split()}), np.uint64),
+        _names(),
     )
+
+
+def _names() -> npt.NDArray[np.uint64]:
+    held = {"\\" + command.lower(): 32 for command in _COMMANDS.split()}
+    for name, value in html.entities.html5.items():
+        if name[-1] == ";" and len(value) == 1:
+            held["&" + name[:-1]] = ord(value)
+    table = np.zeros((8192, 2), np.uint64)  # few rows, and most looks end at the first
+    for name, code in held.items():
+        place = name_hash(name) % len(table)
+        while table[place, 0]:
+            place = (place + 1) % len(table)
+        table[place] = name_hash(name), code
+    return table
 
 
 def _mark_special(fold: npt.NDArray[np.int32]) -> None:

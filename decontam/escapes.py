@@ -21,11 +21,12 @@ from decontam.alphabet import (
     LIMIT,
     PERCENT,
     SEPARATOR,
+    name_hash,
 )
 from decontam.compiled import compiled
 
 _PRIME = np.uint64(0x100000001B3)
-_FNV = np.uint64(0xCBF29CE484222325)
+_ENTITY, _COMMAND = np.uint64(name_hash("&")), np.uint64(name_hash("\\"))
 _LONGEST_COMMAND, _LONGEST_ENTITY = 16, 31  # letters and digits
 _KIND = (1 << KIND_BITS) - 1
 
@@ -64,7 +65,19 @@ def is_letter(c: int) -> bool:
 
 
 @compiled
-def entity(text: Any, i: int, high: int, names: Any, values: Any) -> Any:
+def named(names: Any, key: Any) -> int:
+    """Return the value of a hash in an `Alphabet.names`, or -1."""
+    last = np.uint64(len(names) - 1)
+    place = key & last
+    while names[place, 0] != 0:
+        if names[place, 0] == key:
+            return np.int64(names[place, 1])
+        place = (place + np.uint64(1)) & last
+    return -1
+
+
+@compiled
+def entity(text: Any, i: int, high: int, names: Any) -> Any:
     """Return (code point or -1, next byte) for an HTML entity whose `&` is at byte i."""
     while i + 4 < high and (
         text[i + 1] == 97 and text[i + 2] == 109 and text[i + 3] == 112 and text[i + 4] == 59
@@ -85,21 +98,21 @@ def entity(text: Any, i: int, high: int, names: Any, values: Any) -> Any:
         if j > first and j < high and text[j] == 59:
             return value, j + 1
         return -1, i + 1
-    key = _FNV
+    key = _ENTITY
     while (
         j < high and j - i <= _LONGEST_ENTITY and (is_letter(int(text[j])) or 48 <= text[j] <= 57)
     ):
         key = (key ^ np.uint64(text[j])) * _PRIME
         j += 1
     if j < high and text[j] == 59:
-        place = np.searchsorted(names, key)
-        if place < len(names) and names[place] == key:
-            return int(values[place]), j + 1
+        code = named(names, key)
+        if code >= 0:
+            return code, j + 1
     return -1, i + 1
 
 
 @compiled
-def latin_letter(text: Any, i: int, high: int, letters: Any) -> Any:
+def latin_letter(text: Any, i: int, high: int, fold: Any, names: Any) -> Any:
     """Return (small letter, next byte) of the ASCII letter that byte i folds to, or (-1, i).
 
     What is invisible before it is passed over.
@@ -110,8 +123,8 @@ def latin_letter(text: Any, i: int, high: int, letters: Any) -> Any:
         if c >= 128:
             c, after = decoded(text, j, high)
         elif c == 38:
-            c, after = entity(text, j, high, letters.entities, letters.entity_values)
-        entry = int(letters.fold[c]) if 0 <= c < LIMIT else SEPARATOR
+            c, after = entity(text, j, high, names)
+        entry = int(fold[c]) if 0 <= c < LIMIT else SEPARATOR
         value = entry >> KIND_BITS
         if entry & _KIND == LETTER and 97 <= value <= 122:
             return value, after
@@ -122,12 +135,12 @@ def latin_letter(text: Any, i: int, high: int, letters: Any) -> Any:
 
 
 @compiled
-def odd_name(text: Any, j: int, high: int, letters: Any) -> Any:
+def odd_name(text: Any, j: int, high: int, fold: Any, names: Any) -> Any:
     """Return (hash, next byte, first letter, byte after it) of a command's name from byte j on,
     whatever its letters are written with."""
-    key, k, first, behind = _FNV, j, 0, j
+    key, k, first, behind = _COMMAND, j, 0, j
     for length in range(_LONGEST_COMMAND):
-        letter, after = latin_letter(text, k, high, letters)
+        letter, after = latin_letter(text, k, high, fold, names)
         if letter < 0:
             break
         if length == 0:
@@ -137,7 +150,7 @@ def odd_name(text: Any, j: int, high: int, letters: Any) -> Any:
 
 
 @compiled
-def escape(text: Any, i: int, high: int, letters: Any) -> Any:
+def escape(text: Any, i: int, high: int, fold: Any, names: Any) -> Any:
     """Return (code point or -1, next byte) for what follows the backslash at byte i.
 
     `\\u00e9` is its character; a LaTeX command that only sets type is passed over; `\\n`, `\\t`
@@ -154,17 +167,16 @@ def escape(text: Any, i: int, high: int, letters: Any) -> Any:
             value = -1 if digit < 0 or value < 0 else value * 16 + digit
         if value >= 0:
             return value, j + 5
-    key, k, first, behind = _FNV, j, 0, j + 1
+    key, k, first, behind = _COMMAND, j, 0, j + 1
     while k < high and k - j < _LONGEST_COMMAND and is_letter(int(text[k])):
         key = (key ^ np.uint64(text[k] | 32)) * _PRIME
         k += 1
     if k < high and (text[k] == 38 or text[k] >= 128):
-        key, k, first, behind = odd_name(text, j, high, letters)
+        key, k, first, behind = odd_name(text, j, high, fold, names)
     elif k > j:
         first = int(text[j]) | 32
     if k > j:
-        place = np.searchsorted(letters.commands, key)
-        if place < len(letters.commands) and letters.commands[place] == key:
+        if named(names, key) >= 0:
             return -1, k
         if first in (110, 116, 114):
             return -1, behind
@@ -213,27 +225,27 @@ def percent(text: Any, i: int, high: int) -> Any:
 
 
 @compiled
-def special(text: Any, i: int, high: int, kind: int, letters: Any) -> Any:
+def special(text: Any, i: int, high: int, kind: int, fold: Any, names: Any) -> Any:
     """Return (folded entry, next byte) for a sign, with its last byte at i, that may begin more."""
     code, after = -1, i + 1
     if kind == AMPERSAND:
-        code, after = entity(text, i, high, letters.entities, letters.entity_values)
+        code, after = entity(text, i, high, names)
     elif kind == ANGLE:
         after = annotation_end(text, i, high)
     elif kind == PERCENT:
         code, after = percent(text, i, high)
     if kind == BACKSLASH or code == 92:
-        code, after = escape(text, after - 1, high, letters)
+        code, after = escape(text, after - 1, high, fold, names)
     if code < 0:
         return SEPARATOR, after
     if code >= LIMIT:
         return code << KIND_BITS | ALONE, after
-    entry = int(letters.fold[code])
+    entry = int(fold[code])
     return (SEPARATOR if entry & _KIND >= AMPERSAND else entry), after
 
 
 @compiled
-def thousands(text: Any, after: int, high: int, letters: Any) -> bool:
+def thousands(text: Any, after: int, high: int, fold: Any) -> bool:
     """Say whether exactly three digits stand from byte `after` on, as behind a grouping comma."""
     for count in range(4):
         digit = False
@@ -243,7 +255,7 @@ def thousands(text: Any, after: int, high: int, letters: Any) -> bool:
                 after += 1
             else:
                 c, after = decoded(text, after, high)
-            digit = c < LIMIT and int(letters.fold[c]) & _KIND == DIGIT
+            digit = c < LIMIT and int(fold[c]) & _KIND == DIGIT
         if digit != (count < 3):
             return False
     return True

@@ -14,6 +14,7 @@ from decontam.alphabet import (
     ALONE,
     AMPERSAND,
     APOSTROPHE,
+    BACKSLASH,
     COMMA,
     DIGIT,
     DROP,
@@ -81,9 +82,14 @@ def plain_tokens(text: Any, low: int, high: int, plain: Any, out: Any, count: in
             after = entry & _KIND
         if after >= APOSTROPHE:
             # A mark joins unless a space or the like follows; a hyphen joins over a line's end too.
-            if after > COMMA or i + one >= stop or plain[text[i + one]] & _KIND != SEPARATOR:
-                return np.int64(first), count
-            if after == HYPHEN and text[i + one] in (10, 13):
+            # A command ends a token, but `\\u00e9` may go on with it.
+            following = text[i + one] if i + one < stop else 117
+            if after == BACKSLASH:
+                joins = following in (117, 92)
+            else:
+                joins = after > COMMA or plain[following] & _KIND != SEPARATOR
+                joins |= after == HYPHEN and following in (10, 13)
+            if joins:
                 return np.int64(first), count
         out.hashes[count] = mixed(value) | one
         out.starts[count] = first
@@ -101,6 +107,7 @@ def tokenise(  # noqa: PLR0912, PLR0915 - one loop: cut in three it read English
 
     `out` is a `Tokens` of arrays with room for high - low more tokens.
     """
+    fold, names = letters.fold, letters.names
     start, end, kind_before, held = -1, 0, SEPARATOR, 0
     value, i = _SEED, low
     at, stop = 0, 0  # what is left of an expansion
@@ -117,12 +124,12 @@ def tokenise(  # noqa: PLR0912, PLR0915 - one loop: cut in three it read English
             i = after
             c = int(text[i])
             if c < 128:
-                entry, after = int(letters.fold[c]), i + 1
+                entry, after = int(fold[c]), i + 1
             else:
                 c, after = decoded(text, i, high)
-                entry = int(letters.fold[c]) if c < LIMIT else c << KIND_BITS | ALONE
+                entry = int(fold[c]) if c < LIMIT else c << KIND_BITS | ALONE
             if entry & _KIND >= AMPERSAND:
-                entry, after = special(text, after - 1, high, entry & _KIND, letters)
+                entry, after = special(text, after - 1, high, entry & _KIND, fold, names)
             if entry & _KIND == EXPAND:
                 at = int(letters.expansion_starts[entry >> KIND_BITS])
                 stop = int(letters.expansion_starts[(entry >> KIND_BITS) + 1])
@@ -153,7 +160,7 @@ def tokenise(  # noqa: PLR0912, PLR0915 - one loop: cut in three it read English
         elif (
             kind >= APOSTROPHE
             and held == 0
-            and (kind != COMMA or thousands(text, after, high, letters))
+            and (kind != COMMA or thousands(text, after, high, fold))
         ):
             held = kind
         else:
