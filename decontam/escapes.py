@@ -71,7 +71,7 @@ def named(names: Any, key: Any) -> int:
     place = key & last
     while names[place, 0] != 0:
         if names[place, 0] == key:
-            return np.int64(names[place, 1])
+            return int(np.int64(names[place, 1]))
         place = (place + np.uint64(1)) & last
     return -1
 
