@@ -6,8 +6,8 @@ Runs `proctor decontam` with two workers on 200 MB of JSONL and on the same corp
 many gigabytes, in one file or several, and on a file with a line of 200 MB. Of each run it prints
 the peak of all its processes together (their proportional set sizes, which count a shared page
 once, looked at five times a second) and of the largest process (its resident set, as the kernel
-kept it); of the small corpus the highest of three runs. Exit code 1 where the large corpus takes over 10 % more. Says first what it writes to the
-scratch folder and removes it at the end.
+kept it); of the small corpus the highest of three runs. Exit code 1 where the large corpus takes
+over 10 % more. Says first what it writes to the scratch folder and removes it at the end.
 """
 
 from __future__ import annotations
@@ -111,7 +111,8 @@ def growth(report: Report, corpus: Path, large: Sequence[Path], exam: Path, out:
     for rule in RULES:
         # A run of some seconds is looked at a few times: of three, the highest peaks.
         runs = [scanned([corpus], exam, rule, out) for _ in range(3)]
-        small = max(runs)._replace(largest=max(run.largest for run in runs))
+        together, largest = max(r.together for r in runs), max(r.largest for r in runs)
+        small = runs[0]._replace(together=together, largest=largest)
         big = scanned(large, exam, rule, out)
         report.line(f"{rule}, {corpus.stat().st_size / 1e6:.0f} MB", small.told())
         report.line(f"{rule}, {size / 1e9:.1f} GB in {len(large)} file(s)", big.told())
