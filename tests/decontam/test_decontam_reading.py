@@ -37,11 +37,12 @@ def files(write: Write, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list
 
 
 def test_blocks_read_ahead_are_those_read_here(files: list[Path]) -> None:
+    before = multiprocessing.active_children()
     with ReadAhead(files) as reader:
         ahead = [list(reader.blocks(path)) for path in files]
     assert ahead == [list(Blocks(path).to_end()) for path in files]
     assert all(len(items) > 3 for items in ahead)
-    assert multiprocessing.active_children() == []
+    assert multiprocessing.active_children() == before
 
 
 def test_what_is_found_does_not_depend_on_who_reads(
@@ -52,8 +53,7 @@ def test_what_is_found_does_not_depend_on_who_reads(
     given = {path.name: path for path in files}
     exams, rule = [exam_of("task", list(items))], RULES["proctor"]
     alone = scan(given, exams, rule, workers=1)
-    with reading_ahead(files, 2) as reader:
-        assert reader is not None
+    with ReadAhead(files) as reader:
         ahead = scan(given, exams, rule, workers=2, reader=reader)
     assert ahead.matches.equals(alone.matches)
     assert ahead.matches["document"].to_pylist() == [200]
@@ -61,10 +61,11 @@ def test_what_is_found_does_not_depend_on_who_reads(
 
 
 def test_a_scan_that_ends_early_leaves_no_reader(files: list[Path]) -> None:
+    before = multiprocessing.active_children()
     with ReadAhead(files * 200) as reader:
         next(reader.blocks(files[0]))
-        assert len(multiprocessing.active_children()) == 1
-    assert multiprocessing.active_children() == []
+        assert len(multiprocessing.active_children()) == len(before) + 1
+    assert multiprocessing.active_children() == before
 
 
 def test_a_file_that_is_gone_is_one_sentence(files: list[Path], tmp_path: Path) -> None:
@@ -76,17 +77,25 @@ def test_a_file_that_is_gone_is_one_sentence(files: list[Path], tmp_path: Path) 
 
 
 def test_a_reader_that_was_killed_is_one_sentence(files: list[Path]) -> None:
+    before = multiprocessing.active_children()
     with ReadAhead(files[:1] * 200) as reader:
-        (process,) = multiprocessing.active_children()
+        (process,) = [p for p in multiprocessing.active_children() if p not in before]
         os.kill(process.pid or 0, signal.SIGKILL)
         process.join()
         with pytest.raises(ProctorError, match="was ended from outside: run the same command"):
             _ = [list(reader.blocks(path)) for path in files[:1] * 200]
 
 
-def test_nothing_is_read_ahead_for_one_worker_or_beside_threads(files: list[Path]) -> None:
-    with reading_ahead(files, 1) as reader:
-        assert reader is None
+def test_nothing_is_read_ahead_for_one_worker_or_beside_threads(
+    files: list[Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(threading, "active_count", lambda: 1)  # whatever other tests left running
+        with reading_ahead(files, 1) as reader:
+            assert reader is None
+        with reading_ahead(files, 2) as reader:
+            assert reader is not None
+            assert list(reader.blocks(files[0])) == list(Blocks(files[0]).to_end())
     done = threading.Event()
     thread = threading.Thread(target=done.wait)
     thread.start()
