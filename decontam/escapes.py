@@ -168,8 +168,10 @@ def escape(text: Any, i: int, high: int, fold: Any, names: Any) -> Any:
         if value >= 0:
             return value, j + 5
     key, k, first, behind = _COMMAND, j, 0, j + 1
+    # A capital behind a small letter is no command's: in JSON `\nEq` is a line's end and `Eq`.
+    fold_case = 0 if j < high and text[j] >= 97 else 32
     while k < high and k - j < _LONGEST_COMMAND and is_letter(int(text[k])):
-        key = (key ^ np.uint64(text[k] | 32)) * _PRIME
+        key = (key ^ np.uint64(text[k] | fold_case)) * _PRIME
         k += 1
     if k < high and (text[k] == 38 or text[k] >= 128):
         key, k, first, behind = odd_name(text, j, high, fold, names)

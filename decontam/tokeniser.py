@@ -82,7 +82,7 @@ def plain_tokens(text: Any, low: int, high: int, plain: Any, out: Any, count: in
             after = entry & _KIND
         if after >= APOSTROPHE:
             # A mark joins unless a space or the like follows; a hyphen joins over a line's end too.
-            # A command ends a token, but `\\u00e9` may go on with it.
+            # A command ends a token, but `\u00e9` may go on with it.
             following = text[i + one] if i + one < stop else 117
             if after == BACKSLASH:
                 joins = following in (117, 92)

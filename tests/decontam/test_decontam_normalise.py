@@ -79,6 +79,7 @@ def test_typography_does_not_change_latex_either(variant: str) -> None:
 
 
 def test_a_line_that_ends_in_escaped_json_ends_a_word_in_any_script() -> None:
+    assert hashes(json.dumps("So:\nEq. 5 holds,\tO yes")) == hashes("So: Eq. 5 holds, O yes")
     assert hashes(json.dumps("Да\nон\tесть")) == hashes("Да он есть")
     assert hashes(json.dumps("one\nΑlpha\n你好", ensure_ascii=False)) == hashes("one Αlpha 你好")
 
