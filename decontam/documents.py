@@ -18,14 +18,14 @@ system system_prompt passage context document text content code question problem
 instruction Behavior input query inputs user answer solution completion response output outputs
 target targets canonical_solution reference ground_truth explanation rationale reasoning
 generation assistant answers choices options
-""".split()  # noqa: SIM905
+""".split()
 )
 _ROLES = {"human": "user", "gpt": "assistant", "model": "assistant", "chatgpt": "assistant"}
 PROMPTS = frozenset(
     """
 user prompt question problem instruction Behavior input inputs query text content context
 passage document code
-""".split()  # noqa: SIM905
+""".split()
 )
 """Roles and fields that hold what a user writes; a rule with `prompts_only` reads these alone,
 and the fields the caller names."""

@@ -21,11 +21,11 @@ from proctor.errors import ProctorError, UsageError
 TEXT_FIELDS = """
 question problem prompt instruction input query Behavior behavior Question Problem Prompt text
 content goal sentence task_description
-""".split()  # noqa: SIM905
+""".split()
 ANSWER_FIELDS = """
 answer solution canonical_solution Answer Solution target output completion response reference
 best_answer ground_truth
-""".split()  # noqa: SIM905
+""".split()
 CHOICE_FIELDS = ("choices", "options", "endings")
 ID_FIELDS = ("id", "task_id", "key", "instance_id", "question_id", "BehaviorID", "unique_id")
 _LETTERS = "ABCDEFGHIJKLMNOPQRSTUVWXYZ"

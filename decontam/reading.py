@@ -63,7 +63,7 @@ class ReadAhead:
         while not isinstance(item, FileEnd):
             try:
                 item = self._receiver.recv()
-            except EOFError:
+            except (EOFError, OSError):  # between two blocks, or within one
                 raise ProctorError(
                     f"the process that read {source} was ended from outside: run the same command "
                     "again, finished shards are kept with --out"

@@ -23,11 +23,11 @@ FOREIGN_BITS = 8.0  # of a number that no exam holds
 LEAST_BITS, MOST_BITS = 0.5, 8.0
 USUAL = 64  # questions like any, added to those of the exams so that a small exam tells numbers too
 
-_ONES = "two three four five six seven eight nine".split()  # noqa: SIM905
+_ONES = "two three four five six seven eight nine".split()
 _TEENS = """
 ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
-""".split()  # noqa: SIM905
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()  # noqa: SIM905
+""".split()
+_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
 _VALUES = {
     2: "half twice double doubled doubles doubling second zwei doppelt hälfte halb halbe "
     "zweite zweimal dos doble mitad medio segundo segunda deux moitié demi 二 两 兩 半",

@@ -20,21 +20,21 @@ NUMBER, COMMON, ROT13, REVERSED, OPENING = 1, 2, 4, 8, 16
 _ONES = ["one", "two", "three", "four", "five", "six", "seven", "eight", "nine"]
 _TEENS = """
 ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen
-""".split()  # noqa: SIM905
+""".split()
 _TENS = """
 twenty thirty forty fifty sixty seventy eighty ninety
-""".split()  # noqa: SIM905
+""".split()
 _LARGE = """
 zero hundred thousand million billion dozen half twice thrice
-""".split()  # noqa: SIM905
+""".split()
 
 # Words that text is full of and that are no words in rot13, or back to front.
 _TELLING = """
 the of and to in is that for with his they this have from had as how many has much each will
-""".split()  # noqa: SIM905
+""".split()
 _ROT13_ONLY = """
 he was are not more than what does
-""".split()  # noqa: SIM905
+""".split()
 
 
 def number_words() -> list[str]:

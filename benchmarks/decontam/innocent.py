@@ -33,7 +33,7 @@ pathlib pdb pickle pickletools plistlib poplib pprint random shutil smtplib sock
 string subprocess tarfile tempfile textwrap threading tokenize trace traceback turtle typing
 unittest.case unittest.mock urllib.parse urllib.request uuid wave weakref xml.dom.minidom
 xmlrpc.client zipfile
-""".split()  # noqa: SIM905
+""".split()
 XSTEST = ("xstest_completions_mistralinstruct.csv", "xstest_completions_llama2orig.csv")
 LISTS = (
     ("True, True", "False, False", "True, False", "False, True"),

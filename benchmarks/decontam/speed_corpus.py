@@ -19,7 +19,7 @@ from pathlib import Path
 POOL = 40_000
 PLANTED = 100  # one document in so many holds an exam instance
 INSTANCES = 1_000  # of which the planted ones are taken, however large the exam
-_ONSETS = "b br c ch d dr f fl g gr h j k l m n p pl qu r s st t tr v w z".split()  # noqa: SIM905
+_ONSETS = "b br c ch d dr f fl g gr h j k l m n p pl qu r s st t tr v w z".split()
 _VOWELS = ["a", "e", "i", "o", "u", "ai", "ea", "ou"]
 _CODAS = ["-", "l", "n", "r", "s", "t", "ck", "nd", "rm", "st"]
 
